@@ -1,0 +1,85 @@
+// Package cache is the seam through which programs share one session.
+//
+// A token source that is given a [Cache] looks there before it signs in, and
+// leaves there what it got, so that a command that runs for a second and a
+// fleet of fifty processes use one session. The package holds the interfaces
+// and a store in memory; the stores that outlive a process are in its
+// subdirectories: filecache, rediscache and keyringcache. To write another
+// one, implement [Cache] and [Lease] and let cachetest.Run judge it.
+//
+// A store moves bytes and never sees a token: the token source seals every
+// entry before it stores it, and names it by a key that says nothing about the
+// account.
+package cache
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+var (
+	// ErrMiss means that the store has no live entry under the key. It is the
+	// ordinary answer of an empty store, not a failure.
+	ErrMiss = errors.New("cache: no entry")
+
+	// ErrLeaseLost means that the caller no longer holds the lease with which it
+	// tried to write: it held it for too long and somebody else may hold it now,
+	// or it was unlocked. Nothing was written.
+	ErrLeaseLost = errors.New("cache: lease lost")
+
+	// ErrInsecure means that others may read or replace what the store holds: a
+	// directory with the wrong owner, say, or a file that others may read. The
+	// store does not use it.
+	ErrInsecure = errors.New("cache: others can reach the stored entry")
+)
+
+// Entry is what a store holds under one key.
+type Entry struct {
+	// Data is opaque to the store. A store keeps it as it is, never changes it,
+	// and shares no memory with its callers.
+	Data []byte
+
+	// TTL is the life that is left to the entry at the moment of the call, never a
+	// wall time, so that machines whose clocks disagree agree on it. Zero means
+	// unknown: the store keeps the entry until it is deleted. An entry whose TTL
+	// has run out is a miss.
+	TTL time.Duration
+}
+
+// Cache is a store of entries, shared by all who can reach it. It is safe for
+// concurrent use, within a process and, if the store can be shared, across
+// processes and machines.
+//
+// The only way to change an entry is to hold its lease. Reading needs none, so
+// readers go on while somebody holds it.
+type Cache interface {
+	// Load returns the entry under key, or an error that Is [ErrMiss] if there is
+	// none or its life is over. It takes no lock and never waits for a holder of
+	// the lease. A reader sees an entry as some Store wrote it, whole, or misses;
+	// a torn entry is never returned, not even when the writer was killed.
+	Load(ctx context.Context, key string) (Entry, error)
+
+	// Lock waits until the caller holds the only lease on key, or until ctx ends,
+	// and then returns ctx's error, wrapped. The lease of a holder that died is
+	// free within the time that the store documents, without anybody's help.
+	Lock(ctx context.Context, key string) (Lease, error)
+}
+
+// Lease is the right to write one key. Its methods are safe for concurrent use.
+type Lease interface {
+	// Store replaces the entry. It returns an error that Is [ErrLeaseLost], and
+	// writes nothing, if the caller is no longer the holder: that is decided in
+	// the same step as the write wherever the store can do so. A store may end
+	// the lease with a Store that succeeded; Unlock is to be called all the same.
+	Store(ctx context.Context, e Entry) error
+
+	// Delete removes the entry; that there is none is no error. As Store, it
+	// returns [ErrLeaseLost] if the caller is no longer the holder.
+	Delete(ctx context.Context) error
+
+	// Unlock gives the lease back. Only the first call does anything; further
+	// calls return nil. A lease that was lost unlocks without an error and
+	// without touching the present holder's.
+	Unlock() error
+}

@@ -1,0 +1,90 @@
+package jwtsession
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+)
+
+// Credentials are what a person signs in with. They are their own
+// [CredentialsProvider], for a password that never changes while the program
+// runs.
+//
+// However they are printed, encoded as JSON or logged, the password is left
+// out. Keep them in an exported field, or behind a pointer, if the struct that
+// holds them may be printed: fmt does not ask an unexported field how it wants
+// to be shown.
+type Credentials struct {
+	Email    string
+	Password string
+}
+
+// CredentialsProvider is asked for the credentials at every sign-in, and only
+// then, so that a rotated password is picked up without a restart. It may be
+// asked from several goroutines, should respect ctx, and must not use the token
+// source that asks.
+type CredentialsProvider interface {
+	Retrieve(ctx context.Context) (Credentials, error)
+}
+
+// CredentialsProviderFunc is a function as a [CredentialsProvider].
+type CredentialsProviderFunc func(context.Context) (Credentials, error)
+
+// Retrieve calls f.
+func (f CredentialsProviderFunc) Retrieve(ctx context.Context) (Credentials, error) { return f(ctx) }
+
+// Retrieve returns c itself.
+func (c Credentials) Retrieve(context.Context) (Credentials, error) { return c, nil }
+
+// String names the account and leaves out the password.
+func (c Credentials) String() string {
+	return fmt.Sprintf("{Email:%s Password:%s}", c.Email, redacted)
+}
+
+// Format prints what String returns, whatever the verb: %#v, too, leaves out the
+// password.
+func (c Credentials) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
+
+// LogValue is what slog prints: the domain of the e-mail address.
+func (c Credentials) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("account", accountDomain(c.Email)))
+}
+
+// MarshalJSON leaves out the password. Reading credentials from JSON works as
+// for any struct.
+func (c Credentials) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct{ Email, Password string }{c.Email, redacted})
+}
+
+// validate says what is missing.
+func (c Credentials) validate() error {
+	switch {
+	case c.Email == "":
+		return fmt.Errorf("jwtsession: the credentials have no e-mail address: set Credentials.Email")
+	case c.Password == "":
+		return fmt.Errorf("jwtsession: the credentials have no password: set Credentials.Password")
+	}
+	return nil
+}
+
+// fingerprint tells two credentials apart without keeping them.
+func (c Credentials) fingerprint() [sha256.Size]byte {
+	sealed := binary.AppendUvarint(nil, uint64(len(c.Email)))
+	sealed = append(sealed, c.Email...)
+	sealed = append(sealed, c.Password...)
+	return sha256.Sum256(sealed)
+}
+
+// accountDomain is how a log names an account: by the domain of its e-mail
+// address. An account that is no e-mail address is named in full.
+func accountDomain(account string) string {
+	if at := strings.LastIndexByte(account, '@'); at >= 0 {
+		return account[at+1:]
+	}
+	return account
+}

@@ -1,0 +1,207 @@
+package jwtsession
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+var (
+	// ErrInvalidCredentials means that the server judged the e-mail address and
+	// the password, and refused them. The same credentials are not sent again for
+	// a while, see [TokenSource.Token].
+	ErrInvalidCredentials = errors.New("jwtsession: invalid credentials")
+
+	// ErrUnauthorized means that the server refused a token at a refresh or a
+	// revocation: the token is expired or revoked.
+	ErrUnauthorized = errors.New("jwtsession: the server refused the token")
+
+	// ErrMalformedToken means that the server's answer held no usable token: none
+	// at all, one longer than 16 KiB, or one with characters that may not stand in
+	// a header.
+	ErrMalformedToken = errors.New("jwtsession: malformed token")
+
+	// ErrInsecureURL means that a URL would send secrets in the clear: it is
+	// neither https nor http to a loopback address.
+	ErrInsecureURL = errors.New("jwtsession: insecure URL")
+
+	// ErrClosed is what a closed [TokenSource] answers.
+	ErrClosed = errors.New("jwtsession: the token source is closed")
+)
+
+// operation is one of the session calls, by the name that [APIError.Op] has.
+type operation string
+
+const (
+	opCreate  operation = "create"
+	opRefresh operation = "refresh"
+	opRevoke  operation = "revoke"
+)
+
+// String is what a person calls the operation.
+func (o operation) String() string {
+	switch o {
+	case opCreate:
+		return "sign in"
+	case opRevoke:
+		return "log out"
+	}
+	return string(o)
+}
+
+// APIError is any answer to a session call that is not a success (2xx). It Is
+// [ErrInvalidCredentials] or [ErrUnauthorized] where that is what the status
+// means, and errors.As turns it into an *[oauth2.RetrieveError], too, for code
+// that looks for one. It holds neither the password nor a token: where the
+// server's answer repeats them, they are struck out.
+type APIError struct {
+	// Op is "create", "refresh" or "revoke".
+	Op string
+
+	// Host is the server that answered, with its port if the URL has one.
+	Host string
+
+	// StatusCode is the answer's HTTP status.
+	StatusCode int
+
+	// Type and Message are what the server says of it. Where its answer is not
+	// the JSON of the API, as that of a gateway, Message is the first 200
+	// printable characters of the body. A redirect, which is never followed, says
+	// here where it led.
+	Type, Message string
+
+	// RetryAfter is how long the server asks to wait, at most an hour; zero if it
+	// asks nothing.
+	RetryAfter time.Duration
+
+	header http.Header
+}
+
+// Error says what was tried, where, what came back and what may help.
+func (e *APIError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "jwtsession: %s at %s: %d %s", operation(e.Op), e.Host, e.StatusCode, http.StatusText(e.StatusCode))
+	if e.Message != "" {
+		fmt.Fprintf(&b, ": %q", e.Message)
+	}
+	if e.Type != "" {
+		fmt.Fprintf(&b, " (%s)", e.Type)
+	}
+	if advice := e.advice(); advice != "" {
+		b.WriteString("; " + advice)
+	}
+	return b.String()
+}
+
+func (e *APIError) advice() string {
+	switch {
+	case e.RetryAfter > 0:
+		return fmt.Sprintf("the server asks to wait %v", e.RetryAfter)
+	case e.StatusCode == http.StatusNotFound:
+		return "check the base URL"
+	case e.Op == string(opCreate) && e.StatusCode == http.StatusForbidden:
+		return "check the e-mail address, the password and the base URL"
+	case errors.Is(e, ErrInvalidCredentials):
+		return "check the e-mail address and the password"
+	}
+	return ""
+}
+
+// Is reports whether the status means target, which is one of this package's
+// errors.
+func (e *APIError) Is(target error) bool {
+	switch e.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		if e.Op == string(opCreate) {
+			return target == ErrInvalidCredentials
+		}
+		return target == ErrUnauthorized
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return e.Op == string(opCreate) && target == ErrInvalidCredentials
+	}
+	return false
+}
+
+// As offers the error as an *[oauth2.RetrieveError].
+func (e *APIError) As(target any) bool {
+	retrieve, ok := target.(**oauth2.RetrieveError)
+	if !ok {
+		return false
+	}
+	body, _ := json.Marshal(map[string]any{"error": e.Message, "status": e.StatusCode, "type": e.Type})
+	*retrieve = &oauth2.RetrieveError{
+		Response: &http.Response{
+			Status:     strings.TrimSpace(strconv.Itoa(e.StatusCode) + " " + http.StatusText(e.StatusCode)),
+			StatusCode: e.StatusCode,
+			Header:     e.header.Clone(),
+			Body:       http.NoBody,
+		},
+		Body:             body,
+		ErrorCode:        e.Type,
+		ErrorDescription: e.Message,
+	}
+	return true
+}
+
+// Temporary reports whether the same call may succeed later without anybody's
+// doing anything.
+func (e *APIError) Temporary() bool {
+	switch e.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return e.StatusCode >= 500
+}
+
+// errorKind is what a failed operation means for the next one.
+type errorKind int
+
+const (
+	temporary errorKind = iota // worth another attempt
+	rejected                   // the server said no, and will say it again
+	unusable                   // no use repeating at once, and nobody's verdict on the credentials
+)
+
+// kindOf judges an operation's error. One that says nothing of itself, as an
+// issuer's own may, counts as the network's.
+func kindOf(err error) errorKind {
+	var api *APIError
+	var own *unusableError
+	switch {
+	case errors.As(err, &own), errors.Is(err, ErrMalformedToken):
+		return unusable
+	case errors.As(err, &api):
+		switch {
+		case api.Temporary():
+			return temporary
+		case api.StatusCode >= 400:
+			return rejected
+		}
+		return unusable
+	case errors.Is(err, ErrInvalidCredentials), errors.Is(err, ErrUnauthorized):
+		return rejected
+	}
+	return temporary
+}
+
+// retryAfterOf is how long the server asked to wait.
+func retryAfterOf(err error) time.Duration {
+	var api *APIError
+	if errors.As(err, &api) {
+		return api.RetryAfter
+	}
+	return 0
+}
+
+// unusableError marks an error as one that an attempt right after it would meet
+// again.
+type unusableError struct{ err error }
+
+func (e *unusableError) Error() string { return e.err.Error() }
+func (e *unusableError) Unwrap() error { return e.err }

@@ -1,0 +1,211 @@
+package jwtsession
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// EventKind says what happened to a session.
+type EventKind string
+
+const (
+	// EventSignedIn: a sign-in brought a new session.
+	EventSignedIn EventKind = "signed in"
+
+	// EventSignInFailed: an attempt to sign in failed. Event.RetryIn tells when the
+	// next one may be made.
+	EventSignInFailed EventKind = "sign-in failed"
+
+	// EventRefreshed: a refresh brought a session that expires later.
+	EventRefreshed EventKind = "refreshed"
+
+	// EventRefreshFailed: an attempt to refresh failed. As long as the session
+	// lives, its callers notice nothing.
+	EventRefreshFailed EventKind = "refresh failed"
+
+	// EventRejected: the server rejected a token before it expired, with a 401 to
+	// a request of the program's. A sign-in follows.
+	EventRejected EventKind = "token rejected"
+
+	// EventRevoked: the session was revoked, by Revoke.
+	EventRevoked EventKind = "revoked"
+
+	// EventRevokeFailed: an attempt to revoke the session failed; it goes on.
+	EventRevokeFailed EventKind = "revoke failed"
+)
+
+// Event is something that happened to a session. It holds no secret, and may be
+// printed, logged and encoded as JSON as it is.
+type Event struct {
+	Kind EventKind `json:"kind"`
+
+	// Time is when it happened.
+	Time time.Time `json:"time"`
+
+	// Account is the domain of the e-mail address, or Config.Account; empty before
+	// the credentials are known.
+	Account string `json:"account,omitempty"`
+
+	// SessionID is the first 8 characters of the token's jti, where it has one.
+	SessionID string `json:"session,omitempty"`
+
+	// ExpiresAt is when the session that the event is about expires; zero if that
+	// is unknown, or there is no session.
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+
+	// Attempt counts the attempts since the last success, from 1.
+	Attempt int `json:"attempt,omitempty"`
+
+	// Duration is how long the attempt took.
+	Duration time.Duration `json:"duration,omitempty"`
+
+	// RetryIn is when the next attempt may be made, from Time on; zero if nothing
+	// is planned.
+	RetryIn time.Duration `json:"retryIn,omitempty"`
+
+	// Err is why an attempt failed.
+	Err error `json:"-"`
+}
+
+// MarshalJSON writes the error as its text.
+func (e Event) MarshalJSON() ([]byte, error) {
+	type fields Event
+	return json.Marshal(struct {
+		fields
+		Error string `json:"error,omitempty"`
+	}{fields(e), errorText(e.Err)})
+}
+
+// LogValue is what slog prints.
+func (e Event) LogValue() slog.Value { return slog.GroupValue(e.attrs()...) }
+
+func (e Event) attrs() []slog.Attr {
+	var attrs []slog.Attr
+	if e.Account != "" {
+		attrs = append(attrs, slog.String("account", e.Account))
+	}
+	if e.SessionID != "" {
+		attrs = append(attrs, slog.String("session", e.SessionID))
+	}
+	if !e.ExpiresAt.IsZero() {
+		attrs = append(attrs, slog.Time("expiresAt", e.ExpiresAt))
+	}
+	if e.Attempt > 0 {
+		attrs = append(attrs, slog.Int("attempt", e.Attempt))
+	}
+	if e.RetryIn > 0 {
+		attrs = append(attrs, slog.Duration("retryIn", e.RetryIn))
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	return attrs
+}
+
+func (e Event) level() slog.Level {
+	if e.Err != nil {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// reporter hands events to the logger and to Config.OnEvent: one at a time, in
+// their order, on a goroutine of their own that lives as long as there are any.
+// So a callback may take its time, panic, or use the token source, and neither
+// a caller nor an operation waits for it.
+type reporter struct {
+	logger  *slog.Logger
+	onEvent func(Event)
+
+	mu    sync.Mutex // guards the rest; not held while an event is handed over
+	queue []Event
+	idle  chan struct{} // closed when the queue has been handed over; nil: nothing under way
+}
+
+// report queues an event. A nil reporter drops it.
+func (r *reporter) report(e Event) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue = append(r.queue, e)
+	if r.idle == nil {
+		r.idle = make(chan struct{})
+		go r.handOver(r.idle)
+	}
+}
+
+func (r *reporter) handOver(idle chan struct{}) {
+	defer close(idle)
+	for {
+		r.mu.Lock()
+		if len(r.queue) == 0 {
+			r.queue, r.idle = nil, nil
+			r.mu.Unlock()
+			return
+		}
+		e := r.queue[0]
+		r.queue = r.queue[1:]
+		r.mu.Unlock()
+		r.contain(func() { r.log(e) })
+		r.contain(func() { r.call(e) })
+	}
+}
+
+func (r *reporter) log(e Event) {
+	if r.logger != nil {
+		r.logger.LogAttrs(context.Background(), e.level(), "jwtsession: "+string(e.Kind), e.attrs()...)
+	}
+}
+
+func (r *reporter) call(e Event) {
+	if r.onEvent != nil {
+		r.onEvent(e)
+	}
+}
+
+// contain keeps a panic, and a runtime.Goexit, of the program's code away from
+// the events that follow.
+func (r *reporter) contain(f func()) {
+	done := make(chan any, 1)
+	go func() {
+		defer func() { done <- recover() }()
+		f()
+	}()
+	if cause := <-done; cause != nil && r.logger != nil {
+		defer func() { _ = recover() }() // the logger may be what panicked
+		r.logger.Error("jwtsession: a callback panicked", "panic", fmt.Sprintf("%T", cause))
+	}
+}
+
+// wait returns when the events so far have been handed over, or when patience
+// ends: the callback under way may be the one that waits.
+func (r *reporter) wait(patience time.Duration) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	idle := r.idle
+	r.mu.Unlock()
+	if idle == nil {
+		return
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-idle:
+	case <-timer.C:
+	}
+}

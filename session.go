@@ -1,0 +1,327 @@
+package jwtsession
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Session is what a server issues: a token, and until when it is good.
+//
+// However it is printed, encoded as JSON or logged, the token is left out. Read
+// Token itself to use it.
+type Session struct {
+	// Token is the JWT, or whatever else the server wants to see as a bearer
+	// token: visible ASCII characters, at most 16 KiB of them.
+	Token string
+
+	// ExpiresAt is when the token expires, by the local clock. Zero means that
+	// nobody knows: the session then lasts until the server rejects it.
+	ExpiresAt time.Time
+}
+
+// String gives the expiry and leaves out the token.
+func (s Session) String() string {
+	return fmt.Sprintf("{Token:%s ExpiresAt:%s}", redacted, s.ExpiresAt.Format(time.RFC3339))
+}
+
+// Format prints what String returns, whatever the verb.
+func (s Session) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
+
+// LogValue is what slog prints: the expiry.
+func (s Session) LogValue() slog.Value {
+	return slog.GroupValue(slog.Time("expiresAt", s.ExpiresAt))
+}
+
+// MarshalJSON leaves out the token.
+func (s Session) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Token     string
+		ExpiresAt time.Time
+	}{redacted, s.ExpiresAt})
+}
+
+// Issuer speaks a server's session protocol: it is the seam for protocols other
+// than PacerPro's, which [Client] speaks. A [TokenSource] calls one method at a
+// time, and decides when; an issuer neither retries nor keeps anything.
+//
+// The methods should return soon after their context ends. A token source
+// abandons a call that does not, and drops what it brings later.
+//
+// Which errors are worth a retry is told by the errors themselves: one that Is
+// [ErrInvalidCredentials] or [ErrUnauthorized], or an [*APIError] with a 4xx
+// status other than 408, 425 and 429, is the server's last word. All others,
+// those of the network for instance, are retried.
+type Issuer interface {
+	// Create signs in.
+	Create(ctx context.Context) (Session, error)
+
+	// Refresh trades a live session for one that expires later.
+	Refresh(ctx context.Context, s Session) (Session, error)
+
+	// Revoke ends the session at the server. That it has ended already is an
+	// error that Is ErrUnauthorized, and as good.
+	Revoke(ctx context.Context, s Session) error
+}
+
+// DefaultBaseURL is PacerPro's production API.
+const DefaultBaseURL = "https://api.pacerpro.com/v1"
+
+// Version is the library's version, as the session calls' User-Agent has it.
+const Version = "0.1.0"
+
+const (
+	sessionPath     = "/session"
+	userAgent       = "jwtsession/" + Version
+	largestAnswer   = 1 << 20
+	longestToken    = 16 << 10
+	longestQuote    = 200 // characters of an answer that is no JSON, in an error
+	jsonContentType = "application/json"
+)
+
+// Client is PacerPro's [Issuer]: the three calls of its session API, each made
+// once, with no retry. It is safe for concurrent use. Most programs want a
+// [TokenSource] instead, which makes the calls when they are due.
+//
+// It never follows a redirect, since net/http would send the password along.
+type Client struct {
+	endpoint    string // of the session
+	host        string
+	credentials CredentialsProvider
+	http        http.Client
+}
+
+// NewClient returns a client of the API at baseURL, [DefaultBaseURL] if it is
+// empty; its path is kept, so that "https://api.example.com/v2" has its session
+// at /v2/session. A URL that is not https, nor http to a loopback address, is an
+// error that Is [ErrInsecureURL].
+//
+// The credentials are asked for at each Create; without any, Create is an error
+// and the other calls work. hc carries the calls, nil stands for an http.Client
+// without a time-out of its own: bound the calls by their context.
+func NewClient(baseURL string, c CredentialsProvider, hc *http.Client) (*Client, error) {
+	if baseURL == "" {
+		baseURL = DefaultBaseURL
+	}
+	base, err := parseSecureURL(baseURL)
+	if err != nil {
+		return nil, err
+	}
+	client := &Client{
+		endpoint:    strings.TrimRight(base.String(), "/") + sessionPath,
+		host:        base.Host,
+		credentials: c,
+	}
+	if hc != nil {
+		client.http = *hc
+	}
+	client.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return client, nil
+}
+
+// Create signs in: POST /session with the e-mail address and the password.
+func (c *Client) Create(ctx context.Context) (Session, error) {
+	credentials, err := c.retrieve(ctx)
+	if err != nil {
+		return Session{}, err
+	}
+	return c.create(ctx, credentials)
+}
+
+// Refresh trades a live token for one that expires later: GET /session.
+func (c *Client) Refresh(ctx context.Context, s Session) (Session, error) {
+	if err := checkToken(s.Token); err != nil {
+		return Session{}, c.fail(opRefresh, err)
+	}
+	return c.session(ctx, opRefresh, http.MethodGet, nil, s.Token)
+}
+
+// Revoke logs out: DELETE /session. The API ends every session of the user, in
+// every process and on every machine, and not only this one.
+func (c *Client) Revoke(ctx context.Context, s Session) error {
+	if err := checkToken(s.Token); err != nil {
+		return c.fail(opRevoke, err)
+	}
+	_, err := c.call(ctx, opRevoke, http.MethodDelete, nil, s.Token)
+	return err
+}
+
+// String names the API that the client calls.
+func (c *Client) String() string { return "jwtsession.Client(" + c.host + ")" }
+
+// Format prints what String returns, whatever the verb.
+func (c *Client) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
+
+// retrieve asks for the credentials. Its errors are the provider's own: there
+// has been no call to the server.
+func (c *Client) retrieve(ctx context.Context) (Credentials, error) {
+	if c.credentials == nil {
+		return Credentials{}, &unusableError{errors.New("jwtsession: no credentials to sign in with: give NewClient a CredentialsProvider")}
+	}
+	credentials, err := c.credentials.Retrieve(ctx)
+	if err == nil {
+		err = credentials.validate()
+	}
+	if err != nil {
+		return Credentials{}, &unusableError{fmt.Errorf("jwtsession: get the credentials for %s: %w", c.host, err)}
+	}
+	return credentials, nil
+}
+
+// create signs in with credentials that retrieve returned.
+func (c *Client) create(ctx context.Context, credentials Credentials) (Session, error) {
+	body, err := json.Marshal(struct {
+		Email    string `json:"email"`
+		Password string `json:"password"`
+	}{credentials.Email, credentials.Password})
+	if err != nil {
+		return Session{}, c.fail(opCreate, err)
+	}
+	return c.session(ctx, opCreate, http.MethodPost, body, credentials.Password)
+}
+
+// session makes a call that is answered with a session.
+func (c *Client) session(ctx context.Context, op operation, method string, body []byte, secret string) (Session, error) {
+	start := time.Now()
+	answer, err := c.call(ctx, op, method, body, secret)
+	if err != nil {
+		return Session{}, err
+	}
+	var parsed struct {
+		Token     any `json:"jwtToken"`
+		ExpiresAt any `json:"expiresAt"`
+	}
+	if err := json.Unmarshal(answer.body, &parsed); err != nil {
+		return Session{}, c.fail(op, fmt.Errorf("the answer (%d bytes of %q) is not a session: %w", len(answer.body), answer.header.Get("Content-Type"), ErrMalformedToken))
+	}
+	token, _ := parsed.Token.(string)
+	if err := checkToken(token); err != nil {
+		return Session{}, c.fail(op, err)
+	}
+	expiresAt, _ := parsed.ExpiresAt.(string)
+	expiry := earlier(decodeClaims(token).expiry, parseExpiresAt(expiresAt))
+	return Session{Token: token, ExpiresAt: correctClock(expiry, start, serverTime(answer.header))}, nil
+}
+
+// answer is a success, read to its end.
+type answer struct {
+	header http.Header
+	body   []byte
+}
+
+// call makes one call. The secret is the password at a sign-in, and else the
+// token that authorizes the call.
+func (c *Client) call(ctx context.Context, op operation, method string, body []byte, secret string) (answer, error) {
+	var content io.Reader
+	if body != nil {
+		content = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.endpoint, content)
+	if err != nil {
+		return answer{}, c.fail(op, err)
+	}
+	req.Header.Set("User-Agent", userAgent)
+	if op != opRevoke {
+		req.Header.Set("Accept", jsonContentType)
+	}
+	if op == opCreate {
+		req.Header.Set("Content-Type", jsonContentType)
+	} else {
+		req.Header.Set("Authorization", "Bearer "+secret)
+	}
+
+	res, err := c.http.Do(req)
+	if err != nil {
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = failed.Err // what it adds is said by fail
+		}
+		return answer{}, c.fail(op, err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, largestAnswer))
+	if res.StatusCode/100 != 2 {
+		return answer{}, c.refusal(op, res, text, redact(secret))
+	}
+	if err != nil {
+		return answer{}, c.fail(op, fmt.Errorf("read the answer: %w", err))
+	}
+	return answer{res.Header, text}, nil
+}
+
+// refusal makes an error of an answer that is not a success.
+func (c *Client) refusal(op operation, res *http.Response, body []byte, secrets redactor) *APIError {
+	e := &APIError{
+		Op:         string(op),
+		Host:       c.host,
+		StatusCode: res.StatusCode,
+		header:     secrets.header(res.Header),
+	}
+	now := serverTime(res.Header)
+	if now.IsZero() {
+		now = time.Now()
+	}
+	e.RetryAfter = parseRetryAfter(res.Header, now)
+
+	var parsed struct {
+		Error   any `json:"error"`
+		Message any `json:"message"`
+		Type    any `json:"type"`
+	}
+	if json.Unmarshal(body, &parsed) == nil {
+		e.Message, _ = parsed.Message.(string)
+		if e.Message == "" {
+			e.Message, _ = parsed.Error.(string)
+		}
+		e.Type, _ = parsed.Type.(string)
+		e.Message = printable(secrets.text(e.Message), longestQuote)
+		e.Type = printable(secrets.text(e.Type), longestQuote)
+	}
+	if e.Message == "" {
+		e.Message = printable(secrets.text(string(body)), longestQuote)
+	}
+	if res.StatusCode/100 == 3 {
+		e.Message = "a redirect to " + redirectTarget(res) + ", which is not followed"
+	}
+	return e
+}
+
+// redirectTarget is the host that a redirect names, and nothing more of it: its
+// path and query are the server's to choose.
+func redirectTarget(res *http.Response) string {
+	target, err := res.Location()
+	if err != nil {
+		return "an unknown host"
+	}
+	return fmt.Sprintf("%q", printable(target.Host, longestQuote))
+}
+
+// fail says what was tried, and where.
+func (c *Client) fail(op operation, err error) error {
+	return fmt.Errorf("jwtsession: %s at %s: %w", op, c.host, err)
+}
+
+// checkToken refuses what must not, or cannot, stand in an Authorization header.
+// Its errors give the token's length and nothing else of it.
+func checkToken(token string) error {
+	if token == "" {
+		return fmt.Errorf("%w: there is none in the answer", ErrMalformedToken)
+	}
+	if len(token) > longestToken {
+		return fmt.Errorf("%w: %d bytes, more than %d", ErrMalformedToken, len(token), longestToken)
+	}
+	for i := range len(token) {
+		if token[i] <= ' ' || token[i] > '~' {
+			return fmt.Errorf("%w: %d bytes, not all of them visible ASCII", ErrMalformedToken, len(token))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package jwtsession
+
+import (
+	"math"
+	"strings"
+	"time"
+)
+
+// latestNano is the last moment that fits into nanoseconds since 1970.
+var latestNano = time.Unix(0, math.MaxInt64)
+
+// snapshot is a session as callers use it.
+type snapshot struct {
+	token   string
+	header  []string // the value of an Authorization header: shared, never changed
+	expires int64    // nanoseconds since 1970 by the wall clock, so that the time in a suspend counts
+	expiry  time.Time
+	issued  time.Time // when its life began for us
+	jti     string    // the first 8 characters
+}
+
+func newSnapshot(s Session, issued time.Time) *snapshot {
+	header := "Bearer " + s.Token
+	expires := int64(math.MaxInt64)
+	if !s.ExpiresAt.IsZero() && s.ExpiresAt.Before(latestNano) {
+		expires = s.ExpiresAt.UnixNano()
+	}
+	jti := decodeClaims(s.Token).jti
+	return &snapshot{
+		token:   header[len("Bearer "):],
+		header:  []string{header},
+		expires: expires,
+		expiry:  s.ExpiresAt.Round(0),
+		issued:  issued,
+		jti:     strings.Clone(jti[:min(len(jti), 8)]),
+	}
+}
+
+func (s *snapshot) session() Session          { return Session{Token: s.token, ExpiresAt: s.expiry} }
+func (s *snapshot) liveAt(now time.Time) bool { return s != nil && now.UnixNano() < s.expires }
+
+// refusal is the server's last word on credentials: they are not sent again
+// before until.
+type refusal struct {
+	err         error
+	until       time.Time
+	count       int      // in a row
+	fingerprint [32]byte // of the credentials; zero with an Issuer
+}
+
+func (r *refusal) holds(fingerprint [32]byte, now time.Time) bool {
+	return r != nil && r.fingerprint == fingerprint && now.Before(r.until)
+}
+
+// outage is a failure of anything but the credentials: no attempt is made before
+// until.
+type outage struct {
+	err   error
+	until time.Time
+
+	// untold means that no caller has been told yet, since there was a live token
+	// when it happened: the first caller waits until then, if it can.
+	untold bool
+}

@@ -1,0 +1,71 @@
+package jwtsession
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Status is what can be said of a source at one moment, for health checks and
+// for people. It holds no secret.
+type Status struct {
+	// Account is the domain of the e-mail address, or Config.Account; empty before
+	// the credentials are known.
+	Account string `json:"account,omitempty"`
+
+	// Origin is the API's, whose requests carry the token; empty with an Issuer
+	// and neither a BaseURL nor Origins.
+	Origin string `json:"origin,omitempty"`
+
+	// Live tells whether there is a session that has not expired.
+	Live bool `json:"live"`
+
+	// Closed tells whether the source was closed.
+	Closed bool `json:"closed,omitempty"`
+
+	// SessionID is the first 8 characters of the token's jti, where it has one.
+	SessionID string `json:"session,omitempty"`
+
+	// ExpiresAt is when the session expires; zero if nobody knows.
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+
+	// RefreshAt is when the next attempt at a refresh is due; zero if none is
+	// planned.
+	RefreshAt time.Time `json:"refreshAt,omitzero"`
+
+	// FailedAttempts counts the attempts that failed since the last success.
+	FailedAttempts int `json:"failedAttempts,omitempty"`
+
+	// LastError is why the last attempt failed; nil after a success.
+	LastError error `json:"-"`
+}
+
+// MarshalJSON writes the error as its text.
+func (s Status) MarshalJSON() ([]byte, error) {
+	type fields Status
+	return json.Marshal(struct {
+		fields
+		LastError string `json:"lastError,omitempty"`
+	}{fields(s), errorText(s.LastError)})
+}
+
+// Status tells how the session stands. It makes no call and waits for nothing.
+func (ts *TokenSource) Status() Status {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	status := Status{
+		Account:        ts.account,
+		Closed:         ts.closed,
+		RefreshAt:      ts.due.Round(0),
+		FailedAttempts: ts.attempts,
+		LastError:      ts.problem,
+	}
+	if len(ts.origins) > 0 {
+		status.Origin = ts.origins[0].String()
+	}
+	if s := ts.current.Load(); s != nil {
+		status.Live = s.liveAt(ts.clock())
+		status.SessionID = s.jti
+		status.ExpiresAt = s.expiry
+	}
+	return status
+}
