@@ -203,7 +203,7 @@ func (ts *TokenSource) wait(ctx context.Context, f *flight) error {
 	if cause := context.Cause(ctx); cause != err {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
-	return fmt.Errorf("jwtsession: stopped waiting for a session at %s: %w", ts.host, err)
+	return fmt.Errorf("jwtsession: stopped waiting for a session%s: %w", ts.at(), err)
 }
 
 // Invalidate tells the source that the server rejected this token, although it
@@ -291,6 +291,14 @@ func (ts *TokenSource) Close() error {
 	}
 	ts.reporter.wait(patience)
 	return nil
+}
+
+// at says where, if that is known: an Issuer alone does not tell.
+func (ts *TokenSource) at() string {
+	if ts.host == "" {
+		return ""
+	}
+	return " at " + ts.host
 }
 
 // String names the API; it holds no secret.

@@ -1,0 +1,67 @@
+package sessiontest
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// inspect fails the strict test whose call is not as the API describes it.
+func (s *Server) inspect(op Op, r *http.Request, body []byte) {
+	t := s.options.strict
+	t.Helper()
+	want := map[Op]map[string]string{
+		OpCreate:  {"Accept": "application/json", "Content-Type": "application/json"},
+		OpRefresh: {"Accept": "application/json", "Authorization": "Bearer …"},
+		OpRevoke:  {"Authorization": "Bearer …"},
+	}[op]
+	for _, name := range sortedKeys(want) {
+		got := r.Header.Values(name)
+		switch {
+		case len(got) != 1:
+			t.Errorf("sessiontest: %s /session: got %d %s headers, want one: %s", r.Method, len(got), name, want[name])
+		case name == "Authorization":
+			if token, found := strings.CutPrefix(got[0], "Bearer "); !found || token == "" {
+				t.Errorf("sessiontest: %s /session: the Authorization header is no bearer token", r.Method)
+			}
+		case got[0] != want[name]:
+			t.Errorf("sessiontest: %s /session: %s is %q, want %q", r.Method, name, got[0], want[name])
+		}
+	}
+	for _, name := range sortedKeys(r.Header) {
+		switch name {
+		case "User-Agent", "Accept-Encoding", "Content-Length", "Connection", "Host":
+		default:
+			if _, belongs := want[name]; !belongs {
+				t.Errorf("sessiontest: %s /session: got a %s header, want none", r.Method, name)
+			}
+		}
+	}
+	if r.URL.RawQuery != "" {
+		t.Errorf("sessiontest: %s /session: got a query, want none", r.Method)
+	}
+	s.inspectBody(op, r, body)
+}
+
+func (s *Server) inspectBody(op Op, r *http.Request, body []byte) {
+	t := s.options.strict
+	t.Helper()
+	if op != OpCreate {
+		if len(body) > 0 || len(r.TransferEncoding) > 0 {
+			t.Errorf("sessiontest: %s /session: got a body of %d bytes, want none", r.Method, len(body))
+		}
+		return
+	}
+	var credentials struct{ Email, Password *string }
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&credentials); err != nil || decoder.More() || credentials.Email == nil || credentials.Password == nil {
+		t.Errorf(`sessiontest: POST /session: the body is not {"email":…,"password":…}`)
+	}
+}
+
+// sortedKeys is for messages that read the same each time.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,219 @@
+package jwtsession
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
+)
+
+// T2
+func TestARefreshFallsDueBetween70And80PercentOfALifeOfAnyLength(t *testing.T) {
+	for _, life := range []time.Duration{8 * time.Second, 3 * time.Minute, 15 * time.Minute, 14 * 24 * time.Hour} {
+		t.Run(life.String(), func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				earliest, latest := time.Duration(1<<62), time.Duration(0)
+				for range 200 {
+					ts := newSource(t, box)
+					start := time.Now()
+					token(t, ts)
+					point := ts.Status().RefreshAt.Sub(start)
+					earliest, latest = min(earliest, point), max(latest, point)
+					ts.Close()
+				}
+				// A token's expiry has whole seconds.
+				low, high := (life-time.Second)*70/100, life*80/100
+				if earliest < low || latest > high {
+					t.Errorf("refreshes fall due from %v to %v, want from %v to %v", earliest, latest, low, high)
+				}
+				if spread := latest - earliest; spread < life*8/100 {
+					t.Errorf("200 sources refresh within %v of each other, want them spread over nearly %v", spread, life/10)
+				}
+			}, sessiontest.WithTokenLife(life))
+		})
+	}
+}
+
+// T2
+func TestTheRefreshPointIsDrawnOncePerToken(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		ts := newSource(t, box)
+		token(t, ts)
+		first := ts.Status().RefreshAt
+		for range 9 {
+			pass(time.Minute) // the timer looks at the clock each time
+			if got := ts.Status().RefreshAt; !got.Equal(first) {
+				t.Fatalf("the refresh is due at %v, want %v as before", got, first)
+			}
+		}
+		pass(time.Until(first) - time.Millisecond)
+		expectCalls(t, box, 1, 0, 0)
+		pass(time.Millisecond)
+		expectCalls(t, box, 1, 1, 0)
+	})
+}
+
+// T3
+func TestTheTimerRefreshesASourceThatNobodyUses(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		ts := newSource(t, box)
+		token(t, ts)
+		pass(24 * time.Hour)
+		if waited := took(func() { token(t, ts) }); waited != 0 {
+			t.Errorf("after a day without use a caller waited %v, want 0", waited)
+		}
+		if n := box.Counts().Refreshes; n < 120 || n > 140 {
+			t.Errorf("there were %d refreshes in a day of 15-minute tokens, want about 128", n)
+		}
+		expectCalls(t, box, 1, box.Counts().Refreshes, 0)
+	}, sessiontest.WithLatency(5*time.Second))
+}
+
+// T3
+func TestCallersNeverWaitForARefresh(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		ts := newSource(t, box)
+		token(t, ts)
+		var longest time.Duration
+		for range 36_000 {
+			longest = max(longest, took(func() { token(t, ts) }))
+			pass(100 * time.Millisecond)
+		}
+		if longest != 0 {
+			t.Errorf("in an hour a caller waited up to %v, want 0", longest)
+		}
+	}, sessiontest.WithTokenLife(2*time.Minute), sessiontest.WithLatency(10*time.Second))
+}
+
+// T2: three-minute tokens, 600 calls in ten minutes.
+func TestAShortTokenIsUsedForMostOfItsLife(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		ts := newSource(t, box)
+		for range 600 {
+			token(t, ts)
+			pass(time.Second)
+		}
+		if got := box.Counts(); got.Creates+got.Refreshes > 7 {
+			t.Errorf("600 calls in ten minutes of three-minute tokens made %d sign-ins and %d refreshes, want 7 in all at most", got.Creates, got.Refreshes)
+		}
+	}, sessiontest.WithTokenLife(3*time.Minute))
+}
+
+// T4, E4: a machine that was asleep, or whose clock was set, has a wall clock
+// that is ahead of what the timer counted.
+func TestAfterASuspendTheSessionIsRefreshedWithinAMinute(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		ts := newSource(t, box)
+		var asleep atomic.Int64
+		ts.clock = func() time.Time {
+			now := time.Now().Round(0) // a suspend is not in the monotonic reading
+			return now.Add(time.Duration(asleep.Load()))
+		}
+		token(t, ts)
+		pass(time.Hour)
+		asleep.Store(int64(40 * time.Hour)) // of 48, so the session still lives
+		pass(time.Minute)
+		expectCalls(t, box, 1, 1, 0)
+	}, sessiontest.WithTokenLife(48*time.Hour))
+}
+
+// T4, E4
+func TestATokenThatExpiredDuringASuspendIsNotHandedOut(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		ts := newSource(t, box)
+		var asleep atomic.Int64
+		ts.clock = func() time.Time { return time.Now().Round(0).Add(time.Duration(asleep.Load())) }
+		first := token(t, ts)
+		asleep.Store(int64(16 * time.Minute))
+		box.Inject(sessiontest.OpCreate, -1, sessiontest.Fault{Status: 503})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if got, err := ts.TokenContext(ctx); err == nil {
+			t.Errorf("got the token that has expired (the same: %v), want an error", got.AccessToken == first)
+		}
+	})
+}
+
+// T4: with the clock set back the monotonic reading says when the token's life
+// is over.
+func TestAClockThatWasSetBackDoesNotDelayTheRefresh(t *testing.T) {
+	now := time.Now()
+	due := now.Add(10 * time.Minute)
+	setBack := now.Round(0).Add(-time.Hour)
+	if got := untilDue(setBack, due.Round(0)); got != 70*time.Minute {
+		t.Errorf("by the wall clock alone: %v, want 70 min", got)
+	}
+	if got := untilDue(now.Add(10*time.Minute), due); got != 0 {
+		t.Errorf("by the monotonic reading: %v, want 0", got)
+	}
+}
+
+// A week with 15-minute tokens, an outage of the session endpoints every few
+// hours, 429s and two revocations.
+func TestAWeekGoesByWithoutAFailedRequest(t *testing.T) {
+	const (
+		week        = 7 * 24 * time.Hour
+		life        = 15 * time.Minute
+		revocations = 2
+	)
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		random := rand.New(rand.NewPCG(1, 2))
+		ts := newSource(t, box)
+		client := ts.Client()
+		start := time.Now()
+		nextOutage := start.Add(time.Hour)
+		var outageEnd time.Time
+		outages, failed, requests, revoked := 0, 0, 0, 0
+		for time.Since(start) < week {
+			switch now := time.Now(); {
+			case outageEnd.IsZero() && now.After(nextOutage):
+				faults := []sessiontest.Fault{{Status: 503}, {Drop: true}, {Status: 502, Body: "<html>"}, {Hang: true}}
+				box.Inject(sessiontest.OpSession, -1, faults[random.IntN(len(faults))])
+				outageEnd = now.Add(time.Duration(random.Int64N(int64(3 * time.Minute))))
+				outages++
+			case !outageEnd.IsZero() && now.After(outageEnd):
+				box.Heal()
+				outageEnd = time.Time{}
+				nextOutage = now.Add(2*time.Hour + time.Duration(random.Int64N(int64(3*time.Hour))))
+				if random.IntN(2) == 0 {
+					box.Inject(sessiontest.OpRefresh, 1+random.IntN(2), sessiontest.Fault{Status: 429, RetryAfter: "5"})
+				}
+			case outageEnd.IsZero() && revoked < revocations && now.Sub(start) > time.Duration(revoked+1)*week/3:
+				box.RevokeAll()
+				revoked++
+			}
+			res, err := client.Get(box.URL + "/me")
+			requests++
+			if err != nil {
+				failed++
+				t.Logf("after %v: %v", time.Since(start), err)
+			} else {
+				if res.StatusCode != http.StatusOK {
+					failed++
+					t.Logf("after %v: %s", time.Since(start), res.Status)
+				}
+				res.Body.Close()
+			}
+			pass(time.Minute)
+		}
+		got := box.Counts()
+		ideal := float64(week) / (0.75 * float64(life))
+		t.Logf("%d requests, %d outages, %d sign-ins, %d refreshes (ideal %.0f)", requests, outages, got.Creates, got.Refreshes, ideal)
+		if failed != 0 {
+			t.Errorf("%d of %d requests failed, want none", failed, requests)
+		}
+		if got.Created != 1+revocations {
+			t.Errorf("%d sign-ins, want 1 and one for each of %d revocations", got.Created, revocations)
+		}
+		if float64(got.Refreshes) > 1.5*ideal {
+			t.Errorf("%d refreshes, want 1.5 × %.0f at most", got.Refreshes, ideal)
+		}
+		if outages < 20 {
+			t.Errorf("there were %d outages only: the test shows too little", outages)
+		}
+	}, sessiontest.WithTokenLife(life), sessiontest.WithLatency(200*time.Millisecond))
+}
