@@ -87,6 +87,7 @@ func TestRevokeEndsTheSessionAndTheNextCallerSignsIn(t *testing.T) {
 			t.Error("after Revoke a caller got the revoked token")
 		}
 		expectCalls(t, box, 2, 0, 1)
+		synctest.Wait()
 		if got, want := j.kinds(), "signed in, revoked, signed in"; got != want {
 			t.Errorf("events: %s; want %s", got, want)
 		}

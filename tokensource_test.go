@@ -297,9 +297,8 @@ func TestAForgottenSourceIsCollectedWithoutClose(t *testing.T) {
 	defer box.Close()
 	before := runtime.NumGoroutine()
 	forgotten := make([]weak.Pointer[TokenSource], 100)
-	for i := range forgotten {
-		issuer := &issuerFuncs{}
-		ts, err := New(Config{Issuer: issuer, Account: "worker"})
+	forget := func(i int) {
+		ts, err := New(Config{Issuer: &issuerFuncs{}, Account: "worker"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -309,16 +308,20 @@ func TestAForgottenSourceIsCollectedWithoutClose(t *testing.T) {
 		}
 		forgotten[i] = weak.Make(ts)
 	}
+	for i := range forgotten {
+		forget(i)
+	}
 	if n := runtime.NumGoroutine(); n > before+5 {
 		t.Errorf("100 sources at rest: %d goroutines, %d before them, want none each", n, before)
 	}
-	for range 10 {
+	alive := len(forgotten)
+	for deadline := time.Now().Add(10 * time.Second); alive > 0 && time.Now().Before(deadline); {
 		runtime.GC()
-	}
-	alive := 0
-	for _, ts := range forgotten {
-		if ts.Value() != nil {
-			alive++
+		alive = 0
+		for _, ts := range forgotten {
+			if ts.Value() != nil {
+				alive++
+			}
 		}
 	}
 	if alive != 0 {

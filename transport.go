@@ -67,7 +67,7 @@ func (t *Transport) sendAgain(req *http.Request, rejection *http.Response, rejec
 	// The sign-in may need the connection that the 401 came on.
 	release(rejection)
 	newer, err := t.Source.acquire(req.Context())
-	if err != nil || newer.token == rejected.token {
+	if err != nil || newer == rejected {
 		return rejection, nil
 	}
 	again := authorize(req, newer)
