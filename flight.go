@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"weak"
 
 	"github.com/cenkalti/backoff/v4"
 )
@@ -53,8 +54,10 @@ type flight struct {
 	account     string
 }
 
-// inFlight marks the context of a source's own operations.
-type inFlight struct{ source *TokenSource }
+// inFlight marks the context of a source's own operations. It holds the source
+// weakly: the runtime keeps a context's stopped timer until it would have fired,
+// and a source that the program has forgotten must not be kept along with it.
+type inFlight struct{ source weak.Pointer[TokenSource] }
 
 // launch starts a flight in the place of the present one, if there is any. mu is
 // held.
@@ -83,7 +86,7 @@ func (ts *TokenSource) launch(p purpose) *flight {
 		ts.flight.cancel()
 		f.previous = ts.flight.done
 	}
-	ctx := context.WithValue(context.Background(), inFlight{ts}, true)
+	ctx := context.WithValue(context.Background(), inFlight{weak.Make(ts)}, true)
 	ctx, f.cancel = context.WithTimeout(ctx, timeout)
 	ts.flight = f
 	if ts.timer != nil {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/cenkalti/backoff/v4"
 	"golang.org/x/oauth2"
@@ -148,7 +149,7 @@ func (ts *TokenSource) acquire(ctx context.Context) (*snapshot, error) {
 
 // await returns a live session, once there is one.
 func (ts *TokenSource) await(ctx context.Context) (*snapshot, error) {
-	if ctx.Value(inFlight{ts}) != nil {
+	if ctx.Value(inFlight{weak.Make(ts)}) != nil {
 		return nil, &unusableError{errors.New("jwtsession: the sign-in asks for the token that it is to bring: give the issuer, or Config.HTTPClient, a transport without this source")}
 	}
 	for {
@@ -243,7 +244,7 @@ func (ts *TokenSource) Invalidate(accessToken string) {
 //
 // The source can be used again: the next call for a token signs in.
 func (ts *TokenSource) Revoke(ctx context.Context) error {
-	if ctx.Value(inFlight{ts}) != nil {
+	if ctx.Value(inFlight{weak.Make(ts)}) != nil {
 		return &unusableError{errors.New("jwtsession: Revoke was called from within a session call of the same source")}
 	}
 	ts.mu.Lock()
