@@ -36,6 +36,15 @@ const (
 
 	// EventRevokeFailed: an attempt to revoke the session failed; it goes on.
 	EventRevokeFailed EventKind = "revoke failed"
+
+	// EventAdopted: another source had left a newer session in the cache, and this
+	// one goes on with it, without a call to the server.
+	EventAdopted EventKind = "adopted"
+
+	// EventCacheFailed: the cache could not be used, or held something that is no
+	// entry of this account. The session goes on without it, and the cache is tried
+	// again later.
+	EventCacheFailed EventKind = "cache failed"
 )
 
 // Event is something that happened to a session. It holds no secret, and may be

@@ -20,7 +20,9 @@ import (
 
 var (
 	// ErrMiss means that the store has no live entry under the key. It is the
-	// ordinary answer of an empty store, not a failure.
+	// ordinary answer of an empty store, not a failure. A store that has something
+	// there which cannot be used, a damaged file for instance, returns an error
+	// that Is ErrMiss and says what is wrong; the next Store replaces it.
 	ErrMiss = errors.New("cache: no entry")
 
 	// ErrLeaseLost means that the caller no longer holds the lease with which it
@@ -82,4 +84,15 @@ type Lease interface {
 	// calls return nil. A lease that was lost unlocks without an error and
 	// without touching the present holder's.
 	Unlock() error
+}
+
+// LoadedLease is a [Lease] of a store that reads the entry in the step that takes
+// the lease. It spares its holder a Load, which would be a round trip.
+type LoadedLease interface {
+	Lease
+
+	// Loaded returns what a Load at the moment of the Lock would have: the entry
+	// with the life that it had left then, or an error that Is [ErrMiss]. It makes
+	// no call.
+	Loaded() (Entry, error)
 }
