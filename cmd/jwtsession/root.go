@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtsession/jwtsession"
+)
+
+// The command's exit codes. The root's help documents them.
+const (
+	exitOK = iota
+	exitFailure
+	exitUsage
+	exitRejected    // the server refused the credentials
+	exitUnreachable // the API did not answer, or only that it cannot now
+)
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "jwtsession",
+		Short: "Sign in, and stay signed in, to APIs with a session token",
+		Long: `jwtsession signs in to APIs that trade an e-mail address and a password for a
+JWT, and that renew the JWT with the JWT itself, as PacerPro's does.
+
+Errors are one line on stderr. The exit code is
+  0  if all went well
+  1  if something else failed
+  2  if the command line is wrong
+  3  if the API refused the e-mail address and the password, or the token
+  4  if the API could not be reached, or could not answer for now`,
+		Version:       jwtsession.Version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				return fmt.Errorf("unknown command %q: did you mean %q?", args[0], near[0])
+			}
+			return fmt.Errorf("unknown command %q: see jwtsession --help", args[0])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "FlagUsages", "FlagUsagesWrapped 80"))
+	root.AddCommand(
+		newServeCommand(),
+	)
+	return root
+}
+
+// run is the whole program but for its exit: it returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+
+	// What fails before a command has begun is the fault of the command line.
+	begun := false
+	watchBeginning(root, &begun)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if !begun {
+		err = &usageError{err}
+	}
+	var quiet *quietError
+	if !errors.As(err, &quiet) {
+		fmt.Fprintln(stderr, "jwtsession:", oneLine(err))
+	}
+	return exitCode(err)
+}
+
+// watchBeginning makes all commands note that they have begun.
+func watchBeginning(cmd *cobra.Command, begun *bool) {
+	if begin := cmd.RunE; begin != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*begun = true
+			return begin(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		watchBeginning(sub, begun)
+	}
+}
+
+// usageError marks an error as one of the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// quietError ends the program with a code and without a word: there has been one.
+type quietError struct{ code int }
+
+func (e *quietError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// exitCode is what an error means to a script.
+func exitCode(err error) int {
+	var (
+		quiet   *quietError
+		usage   *usageError
+		api     *jwtsession.APIError
+		op      *net.OpError
+		network net.Error
+		trust   *tls.CertificateVerificationError
+	)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &quiet):
+		return quiet.code
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, jwtsession.ErrInvalidCredentials), errors.Is(err, jwtsession.ErrUnauthorized):
+		return exitRejected
+	case errors.As(err, &api):
+		if api.Temporary() {
+			return exitUnreachable
+		}
+		return exitFailure
+	case errors.As(err, &op) && op.Op == "listen":
+		return exitFailure
+	case errors.As(err, &network), errors.As(err, &trust), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return exitUnreachable
+	}
+	return exitFailure
+}
+
+// oneLine is an error's text as a line of its own, without the name that the
+// library and the command share.
+func oneLine(err error) string {
+	text := strings.TrimPrefix(err.Error(), "jwtsession: ")
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// untilStopped returns a context that ends with Ctrl-C or SIGTERM, for commands
+// that have something to put in order. A second Ctrl-C ends the program at once.
+func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtsession/jwtsession"
+)
+
+// commandLine runs the program in this process.
+func commandLine(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestTheHelpOfEveryCommandFitsInto80Columns(t *testing.T) {
+	var commands []*cobra.Command
+	collect := func(root *cobra.Command) {
+		commands = append(commands, root)
+		commands = append(commands, root.Commands()...)
+	}
+	collect(newRootCommand())
+	for _, cmd := range commands {
+		path := strings.Fields(cmd.CommandPath())[1:]
+		code, help, stderr := commandLine(t, append(path, "--help")...)
+		if code != exitOK || stderr != "" || !strings.Contains(help, cmd.CommandPath()) {
+			t.Errorf("%s --help: got code %d, stderr %q and %d bytes of help, want its help alone", cmd.CommandPath(), code, stderr, len(help))
+		}
+		for line := range strings.Lines(help) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
+				t.Errorf("%s --help: got a line of %d columns, want at most 80: %s", cmd.CommandPath(), n, line)
+			}
+		}
+	}
+}
+
+func TestAWrongCommandLineIsOneLineOnStderrAndCode2(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		want string
+	}{
+		{"sevre", `unknown command "sevre": did you mean "serve"?`},
+		{"nothing-like-it", `unknown command "nothing-like-it": see jwtsession --help`},
+		{"serve --tokenlife 3s", "unknown flag: --tokenlife"},
+		{"serve --token-life soon", `invalid argument "soon" for "--token-life" flag`},
+		{"serve now", `unknown command "now" for "jwtsession serve"`},
+		{"serve --addr 192.0.2.1:80", "give a loopback address"},
+		{"serve --addr 8787", "give a host and a port"},
+		{"serve --token-life 10ms", "at least 1s"},
+		{"serve --fault refresh", "it reads OPERATION:FAULT[:CALLS]"},
+		{"serve --fault login:503", `"login" is no operation`},
+		{"serve --fault create:9000", `"9000" is no fault`},
+		{"serve --fault create:503:0", `"0" is no number of calls`},
+	} {
+		code, stdout, stderr := commandLine(t, strings.Fields(c.args)...)
+		if code != exitUsage || stdout != "" {
+			t.Errorf("%s: got code %d and stdout %q, want %d and none", c.args, code, stdout, exitUsage)
+		}
+		if !strings.HasPrefix(stderr, "jwtsession: ") || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: got %q on stderr, want one line with %q", c.args, stderr, c.want)
+		}
+	}
+}
+
+func TestTheExitCodeTellsScriptsWhatFailed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"nothing", nil, exitOK},
+		{"an unknown error", errors.New("no"), exitFailure},
+		{"the command line", &usageError{errors.New("no")}, exitUsage},
+		{"a code without a word", &quietError{7}, 7},
+		{"refused credentials", &jwtsession.APIError{Op: "create", StatusCode: 401}, exitRejected},
+		{"a refused token", &jwtsession.APIError{Op: "revoke", StatusCode: 401}, exitRejected},
+		{"no such page", &jwtsession.APIError{Op: "create", StatusCode: 404}, exitFailure},
+		{"an outage", &jwtsession.APIError{Op: "create", StatusCode: 503}, exitUnreachable},
+		{"too many calls", &jwtsession.APIError{Op: "create", StatusCode: 429}, exitUnreachable},
+		{"a refused connection", &net.OpError{Op: "dial", Err: errors.New("refused")}, exitUnreachable},
+		{"an unknown host", &net.DNSError{Err: "no such host"}, exitUnreachable},
+		{"a time-out", context.DeadlineExceeded, exitUnreachable},
+		{"a dropped connection", io.EOF, exitUnreachable},
+		{"a port in use", &net.OpError{Op: "listen", Err: errors.New("in use")}, exitFailure},
+	} {
+		if got := exitCode(c.err); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+		if c.err == nil {
+			continue
+		}
+		if got := exitCode(fmt.Errorf("wrapped: %w", c.err)); got != c.want {
+			t.Errorf("%s, wrapped: got %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestAnErrorOfSeveralLinesBecomesOne(t *testing.T) {
+	err := errors.Join(errors.New("jwtsession: the first"), errors.New("the second"))
+	if got, want := oneLine(err), "the first; the second"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
