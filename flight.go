@@ -3,7 +3,6 @@ package jwtsession
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 	"weak"
 
@@ -36,6 +35,7 @@ type flight struct {
 
 	// What the source was like at the launch.
 	old        *snapshot
+	kept       *snapshot // a rejected session, to go back to: no sign-in may follow for now
 	refusal    *refusal
 	outage     *outage
 	chainEnded bool
@@ -43,13 +43,18 @@ type flight struct {
 	retry      *backoff.ExponentialBackOff
 	attempts   int
 
+	// What it found in the cache.
+	lease    *leased   // nil: it does not hold it
+	found    *snapshot // a session, good or bad
+	doubtful bool      // it is to be refreshed before anybody uses it
+	shared   *refusal  // of the credentials that another source has sent
+
 	// What became of it.
 	landed      *snapshot
 	err         error
 	wait        time.Duration // after err, until another attempt may be made
-	created     bool          // landed by signing in
-	refused     bool          // err is a verdict on the credentials
-	remembered  bool          // err is an earlier verdict, and nothing was sent
+	kind        EventKind     // how landed came
+	verdict     *refusal      // err is this verdict on the credentials
 	fingerprint [32]byte      // of the credentials that were used
 	account     string
 }
@@ -67,6 +72,7 @@ func (ts *TokenSource) launch(p purpose) *flight {
 		purpose:    p,
 		done:       make(chan struct{}),
 		old:        ts.current.Load(),
+		kept:       ts.kept,
 		refusal:    ts.refusal,
 		outage:     ts.outage,
 		chainEnded: ts.chainEnded,
@@ -89,6 +95,7 @@ func (ts *TokenSource) launch(p purpose) *flight {
 	ctx := context.WithValue(context.Background(), inFlight{weak.Make(ts)}, true)
 	ctx, f.cancel = context.WithTimeout(ctx, timeout)
 	ts.flight = f
+	ts.kept = nil
 	if ts.timer != nil {
 		ts.timer.Stop()
 	}
@@ -102,192 +109,21 @@ func (ts *TokenSource) fly(ctx context.Context, f *flight) {
 	if f.previous != nil {
 		<-f.previous
 	}
-	var s Session
 	switch f.purpose {
 	case onDemand:
-		s, f.err = ts.signIn(ctx, f)
+		f.landed, f.err = ts.signIn(ctx, f)
 	case aheadOfExpiry:
-		s, f.err = ts.renew(ctx, f)
+		f.landed, f.err = ts.renew(ctx, f)
 	case revocation:
 		f.err = ts.revoke(ctx, f)
 	}
-	ts.land(f, s)
-}
-
-// renew refreshes the session, or signs in if that is the end of its chain. It
-// makes one attempt: the timer makes the next one.
-func (ts *TokenSource) renew(ctx context.Context, f *flight) (Session, error) {
-	if f.old.liveAt(ts.clock()) && !f.chainEnded {
-		start := ts.clock()
-		s, err := attempt(ctx, func(ctx context.Context) (Session, error) {
-			return ts.issuer.Refresh(ctx, f.old.session())
-		}, f.old.token)
-		if err == nil {
-			err = ts.check(opRefresh, s)
-		}
-		switch {
-		case err == nil && advances(f.old.expiry, s.ExpiresAt, f.old.expiry.Sub(f.old.issued.Round(0))):
-			return s, nil
-		case err == nil:
-			f.chainEnded = true
-		case kindOf(err) == rejected, errors.Is(err, errExpiredOnArrival):
-			f.chainEnded = true
-			ts.failed(ctx, f, EventRefreshFailed, start, err, 0)
-		default:
-			left := f.old.expiry.Sub(ts.clock().Round(0))
-			f.wait = retryWithin(left, f.retry.NextBackOff(), retryAfterOf(err))
-			ts.failed(ctx, f, EventRefreshFailed, start, err, f.wait)
-			return Session{}, err
-		}
-	}
-	return ts.signIn(ctx, f)
-}
-
-// signIn signs in. For a caller's sake it retries what can be retried, within
-// the flight's time.
-func (ts *TokenSource) signIn(ctx context.Context, f *flight) (Session, error) {
-	if f.purpose == onDemand && f.outage != nil && f.outage.untold {
-		f.wait = f.outage.until.Sub(ts.clock())
-		if err := f.sleep(ctx, ts.clock, f.wait, f.outage.err); err != nil {
-			return Session{}, err
-		}
-	}
-	for {
-		start := ts.clock()
-		s, err := ts.create(ctx, f)
-		if err == nil {
-			err = ts.check(opCreate, s)
-		}
-		if err == nil {
-			f.created = true
-			return s, nil
-		}
-		if f.remembered {
-			f.wait = f.refusal.until.Sub(ts.clock())
-			return Session{}, err
-		}
-		again := false
-		switch kindOf(err) {
-		case rejected:
-			f.refused = true
-			f.wait = lockout(f.refusals())
-		case unusable:
-			f.wait = f.retry.NextBackOff()
-		case temporary:
-			f.wait = max(f.retry.NextBackOff(), retryAfterOf(err))
-			again = f.purpose == onDemand && f.retries
-		}
-		if f.purpose == aheadOfExpiry && !f.refused && f.old.liveAt(ts.clock()) {
-			left := f.old.expiry.Sub(ts.clock().Round(0))
-			f.wait = retryWithin(left, f.wait, retryAfterOf(err))
-		}
-		ts.failed(ctx, f, EventSignInFailed, start, err, f.wait)
-		if !again || f.sleep(ctx, ts.clock, f.wait, err) != nil {
-			return Session{}, err
-		}
-	}
-}
-
-// create makes one attempt to sign in. Credentials that the server refused, and
-// that have to wait, are not sent again.
-func (ts *TokenSource) create(ctx context.Context, f *flight) (Session, error) {
-	client, ok := ts.issuer.(*Client)
-	if !ok {
-		return attempt(ctx, ts.issuer.Create)
-	}
-	credentials, err := attempt(ctx, client.retrieve)
-	if err != nil {
-		return Session{}, err
-	}
-	f.account = accountDomain(credentials.Email)
-	f.fingerprint = credentials.fingerprint()
-	if f.refusal.holds(f.fingerprint, ts.clock()) {
-		f.remembered = true
-		return Session{}, f.refusal.err
-	}
-	return attempt(ctx, func(ctx context.Context) (Session, error) {
-		return client.create(ctx, credentials)
-	}, credentials.Password)
-}
-
-// revoke deletes the session at the server.
-func (ts *TokenSource) revoke(ctx context.Context, f *flight) error {
-	if f.old == nil {
-		return nil
-	}
-	f.attempts = 0
-	for {
-		start := ts.clock()
-		_, err := attempt(ctx, func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, ts.issuer.Revoke(ctx, f.old.session())
-		}, f.old.token)
-		var api *APIError
-		if err == nil || errors.Is(err, ErrUnauthorized) && !(errors.As(err, &api) && api.StatusCode == 403) {
-			return nil
-		}
-		wait := max(f.retry.NextBackOff(), retryAfterOf(err))
-		ts.failed(ctx, f, EventRevokeFailed, start, err, wait)
-		if kindOf(err) != temporary || f.sleep(ctx, ts.clock, wait, err) != nil {
-			return err
-		}
-	}
-}
-
-// refusals counts those of the same credentials in a row, this one included.
-func (f *flight) refusals() int {
-	if f.refusal != nil && f.refusal.fingerprint == f.fingerprint {
-		return f.refusal.count + 1
-	}
-	return 1
-}
-
-// sleep waits, if the flight's time allows it. If not, it returns err at once.
-func (f *flight) sleep(ctx context.Context, clock func() time.Time, wait time.Duration, err error) error {
-	deadline, _ := ctx.Deadline()
-	if deadline.Sub(clock()) <= wait {
-		return err
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return err
-	}
-}
-
-// failed notes an attempt that failed, unless the program itself ended it.
-func (ts *TokenSource) failed(ctx context.Context, f *flight, kind EventKind, start time.Time, err error, wait time.Duration) {
-	f.attempts++
-	if ctx.Err() == context.Canceled {
-		return
-	}
-	e := Event{Kind: kind, Time: ts.clock().Round(0), Account: f.account, Attempt: f.attempts, Duration: ts.clock().Sub(start), RetryIn: wait, Err: err}
-	if f.old != nil {
-		e.SessionID, e.ExpiresAt = f.old.jti, f.old.expiry
-	}
-	ts.reporter.report(e)
-}
-
-// errExpiredOnArrival marks a session that was of no use from the start.
-var errExpiredOnArrival = errors.New("the session that the server issued has expired already: compare the clocks of both machines")
-
-// check refuses a session that no request could use.
-func (ts *TokenSource) check(op operation, s Session) error {
-	err := checkToken(s.Token)
-	if err == nil && !s.ExpiresAt.IsZero() && !ts.clock().Round(0).Before(s.ExpiresAt) {
-		err = fmt.Errorf("%w (it expired at %s)", errExpiredOnArrival, s.ExpiresAt.Format(time.RFC3339))
-	}
-	if err != nil {
-		return &unusableError{fmt.Errorf("jwtsession: %s%s: %w", op, ts.at(), err)}
-	}
-	return nil
+	f.letGo()
+	ts.land(f)
 }
 
 // land ends a flight and, if it is the source's present one, makes what it
 // brought what callers see.
-func (ts *TokenSource) land(f *flight, s Session) {
+func (ts *TokenSource) land(f *flight) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	defer close(f.done)
@@ -306,32 +142,32 @@ func (ts *TokenSource) land(f *flight, s Session) {
 	case f.purpose == revocation:
 		ts.landRevocation(f, now)
 	case f.err == nil:
-		ts.landSession(f, s, now)
+		ts.landSession(f, now)
 	default:
 		ts.landFailure(f, now)
 	}
 }
 
-func (ts *TokenSource) landSession(f *flight, s Session, now time.Time) {
-	f.landed = newSnapshot(s, now)
+func (ts *TokenSource) landSession(f *flight, now time.Time) {
+	s := f.landed
 	ts.settle()
-	kind := EventRefreshed
-	if f.created {
-		kind = EventSignedIn
-		if ts.rejectedToken != "" {
-			ts.rejectedSignIn = now
-		}
+	if f.kind == EventSignedIn && ts.rejected {
+		ts.rejectedSignIn = now
 	}
-	ts.rejectedToken = ""
-	ts.current.Store(f.landed)
-	if f.created && f.old.liveAt(now) && !advances(f.old.expiry, s.ExpiresAt, f.old.expiry.Sub(f.old.issued.Round(0))) {
+	ts.dead, ts.rejected = nil, false
+	ts.current.Store(s)
+	if f.kind == EventSignedIn && f.old.liveAt(now) && !advances(f.old.expiry, s.expiry, f.old.life()) {
 		// Not even a sign-in moves the expiry on: do not hurry to ask again.
 		ts.retry = f.retry
-		ts.plan(now.Add(retryWithin(s.ExpiresAt.Sub(now.Round(0)), f.retry.NextBackOff(), 0)))
+		ts.plan(now.Add(retryWithin(s.expiry.Sub(now.Round(0)), f.retry.NextBackOff(), 0)))
 	} else {
-		ts.planRefresh(f.landed)
+		ts.planRefresh(s)
 	}
-	ts.reporter.report(Event{Kind: kind, Time: now.Round(0), Account: f.account, SessionID: f.landed.jti, ExpiresAt: f.landed.expiry, Attempt: f.attempts + 1})
+	e := Event{Kind: f.kind, Time: now.Round(0), Account: f.account, SessionID: s.jti, ExpiresAt: s.expiry}
+	if f.kind != EventAdopted {
+		e.Attempt = f.attempts + 1
+	}
+	ts.reporter.report(e)
 }
 
 func (ts *TokenSource) landFailure(f *flight, now time.Time) {
@@ -340,10 +176,11 @@ func (ts *TokenSource) landFailure(f *flight, now time.Time) {
 	s := ts.current.Load()
 	live := s.liveAt(now)
 	switch {
-	case f.remembered:
-	case f.refused:
-		ts.problem, ts.outage = f.err, nil
-		ts.refusal = &refusal{err: f.err, until: until, count: f.refusals(), fingerprint: f.fingerprint}
+	case f.kept != nil:
+		ts.keep(f, now)
+		return
+	case f.verdict != nil:
+		ts.problem, ts.refusal, ts.outage = f.err, f.verdict, nil
 	default:
 		ts.problem = f.err
 		if !live || retryAfterOf(f.err) > 0 {
@@ -354,6 +191,17 @@ func (ts *TokenSource) landFailure(f *flight, now time.Time) {
 		ts.plan(until)
 	} else {
 		ts.plan(time.Time{})
+	}
+}
+
+// keep goes back to a session that the server has rejected, since another one
+// was not to be had.
+func (ts *TokenSource) keep(f *flight, now time.Time) {
+	ts.dead = nil
+	if f.kept.liveAt(now) {
+		f.landed, f.err = f.kept, nil
+		ts.current.Store(f.kept)
+		ts.planRefresh(f.kept)
 	}
 }
 
@@ -372,7 +220,7 @@ func (ts *TokenSource) landRevocation(f *flight, now time.Time) {
 		return
 	}
 	ts.settle()
-	ts.rejectedToken, ts.rejectedSignIn = "", time.Time{}
+	ts.dead, ts.rejected, ts.rejectedSignIn = f.old, false, time.Time{}
 	ts.current.Store(nil)
 	ts.plan(time.Time{})
 	if f.old != nil {

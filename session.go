@@ -93,10 +93,12 @@ const (
 //
 // It never follows a redirect, since net/http would send the password along.
 type Client struct {
+	baseURL     string // without a slash at the end
 	endpoint    string // of the session
 	host        string
 	credentials CredentialsProvider
 	http        http.Client
+	clock       func() time.Time
 }
 
 // NewClient returns a client of the API at baseURL, [DefaultBaseURL] if it is
@@ -115,10 +117,13 @@ func NewClient(baseURL string, c CredentialsProvider, hc *http.Client) (*Client,
 	if err != nil {
 		return nil, err
 	}
+	root := strings.TrimRight(base.String(), "/")
 	client := &Client{
-		endpoint:    strings.TrimRight(base.String(), "/") + sessionPath,
+		baseURL:     root,
+		endpoint:    root + sessionPath,
 		host:        base.Host,
 		credentials: c,
+		clock:       time.Now,
 	}
 	if hc != nil {
 		client.http = *hc
@@ -190,7 +195,7 @@ func (c *Client) create(ctx context.Context, credentials Credentials) (Session, 
 
 // session makes a call that is answered with a session.
 func (c *Client) session(ctx context.Context, op operation, method string, body []byte, secret string) (Session, error) {
-	start := time.Now()
+	start := c.clock()
 	answer, err := c.call(ctx, op, method, body, secret)
 	if err != nil {
 		return Session{}, err
@@ -267,7 +272,7 @@ func (c *Client) refusal(op operation, res *http.Response, body []byte, secrets 
 	}
 	now := serverTime(res.Header)
 	if now.IsZero() {
-		now = time.Now()
+		now = c.clock()
 	}
 	e.RetryAfter = parseRetryAfter(res.Header, now)
 

@@ -37,6 +37,7 @@ func newSnapshot(s Session, issued time.Time) *snapshot {
 }
 
 func (s *snapshot) session() Session          { return Session{Token: s.token, ExpiresAt: s.expiry} }
+func (s *snapshot) life() time.Duration       { return s.expiry.Sub(s.issued.Round(0)) }
 func (s *snapshot) liveAt(now time.Time) bool { return s != nil && now.UnixNano() < s.expires }
 
 // refusal is the server's last word on credentials: they are not sent again

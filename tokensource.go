@@ -59,10 +59,13 @@ type TokenSource struct {
 	problem        error     // of the last attempt that failed
 	refusal        *refusal  // of the credentials
 	outage         *outage   // of the server
-	rejectedToken  string    // reported by Invalidate, and not yet replaced
+	dead           *snapshot // rejected or revoked, and not yet replaced
+	rejected       bool      // it was rejected: the sign-in that replaces it counts as caused by that
 	rejectedSignIn time.Time // the last sign-in that a rejection caused
+	kept           *snapshot // rejected too soon after that: only the cache may replace it
 
 	issuer   Issuer
+	sharing  *sharing // nil without a cache
 	timeout  time.Duration
 	origins  []origin
 	base     http.RoundTripper // of Client
@@ -96,6 +99,7 @@ func New(config Config) (*TokenSource, error) {
 	if ts.timeout == 0 {
 		ts.timeout = DefaultTimeout
 	}
+	ts.sharing = newSharing(config, issuer)
 	if config.HTTPClient != nil {
 		ts.base = config.HTTPClient.Transport
 	}
@@ -161,7 +165,7 @@ func (ts *TokenSource) await(ctx context.Context) (*snapshot, error) {
 			return nil, err
 		}
 		switch {
-		case f.landed != nil:
+		case f.landed != nil && f.err == nil:
 			return f.landed, nil
 		case f.purpose == onDemand && f.err != errSuperseded:
 			return nil, f.err
@@ -209,10 +213,12 @@ func (ts *TokenSource) wait(ctx context.Context, f *flight) error {
 
 // Invalidate tells the source that the server rejected this token, although it
 // had not expired. If it is still the current one it is dropped, and the next
-// caller signs in; a late word about an older token changes nothing.
+// caller gets a newer one from the cache, or signs in; a late word about an older
+// token changes nothing.
 //
-// If the token came from a sign-in that a rejection caused, less than a minute
-// ago, it is kept: signing in did not help, and doing it again would not either.
+// If a rejection caused a sign-in less than a minute ago, there is no other one:
+// signing in did not help, and doing it again would not either. Without a newer
+// one in the cache the token is kept.
 // [Transport] calls Invalidate by itself.
 func (ts *TokenSource) Invalidate(accessToken string) {
 	s := ts.current.Load()
@@ -222,12 +228,18 @@ func (ts *TokenSource) Invalidate(accessToken string) {
 	ts.mu.Lock()
 	now := ts.clock()
 	paused := !ts.rejectedSignIn.IsZero() && now.Sub(ts.rejectedSignIn) < rejectionPause
-	if paused || !ts.current.CompareAndSwap(s, nil) {
+	if paused && ts.sharing == nil || !ts.current.CompareAndSwap(s, nil) {
 		ts.mu.Unlock()
 		return
 	}
-	ts.rejectedToken = s.token
+	ts.dead = s
 	ts.plan(time.Time{})
+	if paused {
+		ts.kept = s
+		ts.mu.Unlock()
+		return
+	}
+	ts.rejected = true
 	account := ts.account
 	ts.mu.Unlock()
 	ts.reporter.report(Event{Kind: EventRejected, Time: now.Round(0), Account: account, SessionID: s.jti, ExpiresAt: s.expiry})
