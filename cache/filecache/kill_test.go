@@ -1,0 +1,145 @@
+package filecache_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/cache/filecache"
+)
+
+// C5: whoever is killed with the lease leaves the old entry or the new one, and
+// the lease to the next. The lease's life is an hour, so that nobody gets it
+// because it ran out.
+func TestAHolderThatIsKilledLeavesAWholeEntryAndAFreeLease(t *testing.T) {
+	const kills = 100
+	store := newStore(t, filecache.WithLease(time.Hour))
+	if err := put(store, cache.Entry{Data: version(0)}); err != nil {
+		t.Fatal(err)
+	}
+	readers := []*process{start(t, "reader", store.Directory()), start(t, "reader", store.Directory())}
+	for _, reader := range readers {
+		reader.expect(t, "reading")
+	}
+	points := []struct {
+		name  string
+		reach func(t *testing.T, directory string, holder *process, next int)
+		adds  int // to the version
+	}{
+		{"before its write", func(*testing.T, string, *process, int) {}, 0},
+		{"between temporary file and rename", writeTemporary, 0},
+		{"after its write", writeAll, 1},
+	}
+	stored := 0
+	for n := range kills {
+		point := points[n%len(points)]
+		holder := start(t, "actor", store.Directory(), "1h")
+		holder.tell(t, "lock")
+		holder.expect(t, "done")
+		next := make(chan error, 1)
+		go func() { next <- lockOnce(store) }()
+		point.reach(t, store.Directory(), holder, stored+1)
+		holder.kill()
+		stored += point.adds
+		if err := <-next; err != nil {
+			t.Fatalf("kill %d, %s: Lock by the next: got error %q, want the lease", n, point.name, err)
+		}
+		if got, err := loadVersion(store); err != nil || got != stored {
+			t.Fatalf("kill %d, %s: got version %d and error %v, want version %d", n, point.name, got, err, stored)
+		}
+	}
+	if torn, want := len(files(t, store.Directory(), ".tmp")), kills/len(points); torn != want {
+		t.Errorf("%d temporary files are left, want the %d of the holders killed before their rename", torn, want)
+	}
+	for _, reader := range readers {
+		reader.tell(t, "end")
+		var loads int
+		line := reader.answer(t)
+		if _, err := fmt.Sscanf(line, "%d loads", &loads); err != nil || loads < kills {
+			t.Errorf("a reader answered %q, want at least %d loads and every entry whole", line, kills)
+		}
+		t.Logf("a reader: %s, all whole, over %d kills", line, kills)
+	}
+}
+
+func lockOnce(store cache.Cache) error {
+	ctx, cancel := context.WithTimeout(background, patience)
+	defer cancel()
+	lease, err := store.Lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	return lease.Unlock()
+}
+
+func writeAll(t *testing.T, _ string, holder *process, next int) {
+	holder.tell(t, fmt.Sprint("store ", next))
+	holder.expect(t, "done")
+}
+
+// writeTemporary makes the holder write its temporary file, and keeps it from the
+// rename by holding the guard. The guard is free when the test goes on.
+func writeTemporary(t *testing.T, directory string, holder *process, next int) {
+	guard := holdGuard(t, directory)
+	before := len(files(t, directory, ".tmp"))
+	holder.tell(t, fmt.Sprint("store ", next))
+	eventually(t, "temporary file that is whole", func() bool {
+		whole := 0
+		for _, name := range files(t, directory, ".tmp") {
+			if info, err := os.Stat(name); err == nil && info.Size() > int64(len(version(next))) {
+				whole++
+			}
+		}
+		return whole > before
+	})
+	holder.kill()
+	if err := guard.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// holdGuard takes the guard as a process does that is stopped while it has it.
+func holdGuard(t *testing.T, directory string) *flock.Flock {
+	t.Helper()
+	guard := flock.New(onlyFile(t, directory, ".guard.lock"))
+	if isHeld, err := guard.TryLockContext(within(t), time.Millisecond); !isHeld {
+		t.Fatalf("take the guard: %v", err)
+	}
+	t.Cleanup(func() { _ = guard.Unlock() })
+	return guard
+}
+
+// read loads until it is told to end, and stops at the first entry that is not
+// whole, is missing, or is older than the one before.
+func read(args []string, in *bufio.Scanner) {
+	store, err := filecache.New(args[0])
+	if err != nil {
+		panic(err)
+	}
+	end := make(chan struct{})
+	go func() { in.Scan(); close(end) }()
+	fmt.Println("reading")
+	for loads, newest := 0, 0; ; loads++ {
+		select {
+		case <-end:
+			fmt.Println(loads, "loads")
+			return
+		case <-time.After(200 * time.Microsecond): // leaves the processor to the others
+		}
+		n, err := loadVersion(store)
+		if err == nil && n < newest {
+			err = fmt.Errorf("version %d came back after %d", n, newest)
+		}
+		if err != nil {
+			fmt.Println("load", loads, "failed:", err)
+			return
+		}
+		newest = n
+	}
+}
