@@ -38,20 +38,25 @@ var (
 
 // Entry is what a store holds under one key.
 type Entry struct {
-	// Data is opaque to the store. A store keeps it as it is, never changes it,
-	// and shares no memory with its callers.
+	// Data is opaque to the store. A store keeps up to 64 KiB as they are, none at
+	// all included, never changes them, and shares no memory with its callers.
 	Data []byte
 
 	// TTL is the life that is left to the entry at the moment of the call, never a
 	// wall time, so that machines whose clocks disagree agree on it. Zero means
 	// unknown: the store keeps the entry until it is deleted. An entry whose TTL
-	// has run out is a miss.
+	// has run out is a miss, at once if it was negative. A store that counts in
+	// coarser units never rounds a life to zero.
 	TTL time.Duration
 }
 
 // Cache is a store of entries, shared by all who can reach it. It is safe for
 // concurrent use, within a process and, if the store can be shared, across
 // processes and machines.
+//
+// A key consists of 1 to 64 ASCII letters, digits, hyphens and underscores; upper
+// and lower case differ. Keys have nothing to do with each other: neither their
+// entries nor their leases.
 //
 // The only way to change an entry is to hold its lease. Reading needs none, so
 // readers go on while somebody holds it.
@@ -63,8 +68,10 @@ type Cache interface {
 	Load(ctx context.Context, key string) (Entry, error)
 
 	// Lock waits until the caller holds the only lease on key, or until ctx ends,
-	// and then returns ctx's error, wrapped. The lease of a holder that died is
-	// free within the time that the store documents, without anybody's help.
+	// and then returns ctx's error, wrapped; also if the lease is free and ctx had
+	// ended before. A Lock that gave up never gets the lease later. The lease of a
+	// holder that died is free within the time that the store documents, without
+	// anybody's help.
 	Lock(ctx context.Context, key string) (Lease, error)
 }
 
