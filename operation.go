@@ -58,7 +58,7 @@ var errNothingNewer = &unusableError{errors.New("jwtsession: the server rejects 
 func (ts *TokenSource) signIn(ctx context.Context, f *flight) (*snapshot, error) {
 	if f.purpose == onDemand && f.outage != nil && f.outage.untold {
 		f.wait = f.outage.until.Sub(ts.clock())
-		if err := f.sleep(ctx, ts.clock, f.wait, f.outage.err); err != nil {
+		if err := f.sleep(ctx, f.wait, f.outage.err); err != nil {
 			return nil, err
 		}
 	}
@@ -87,7 +87,7 @@ func (ts *TokenSource) signIn(ctx context.Context, f *flight) (*snapshot, error)
 		}
 		ts.failed(ctx, f, EventSignInFailed, start, err, f.wait)
 		f.letGo()
-		if !again || f.sleep(ctx, ts.clock, f.wait, err) != nil {
+		if !again || f.sleep(ctx, f.wait, err) != nil {
 			return nil, err
 		}
 	}
@@ -159,7 +159,7 @@ func (ts *TokenSource) verify(ctx context.Context, f *flight) (*snapshot, error)
 	start := ts.clock()
 	s, err := ts.refresh(ctx, f.found)
 	switch _, dead := ts.standing(); {
-	case err == nil && advances(f.found.expiry, s.expiry, f.found.life()):
+	case err == nil && (dead != nil || advances(f.found.expiry, s.expiry, f.found.life())):
 		ts.leave(ctx, f, s)
 		return f.bring(EventRefreshed, s)
 	case err == nil:
@@ -181,11 +181,11 @@ func (ts *TokenSource) revoke(ctx context.Context, f *flight) error {
 			return err
 		}
 	}
-	if s := ts.seek(ctx, f); f.old == nil {
-		f.old = s
-		if s == nil {
-			f.old = f.found
-		}
+	if _, worked := ts.look(ctx, f); worked {
+		ts.take(ctx, f)
+	}
+	if f.old == nil {
+		f.old = f.found
 	}
 	if f.old == nil {
 		return nil
@@ -203,7 +203,7 @@ func (ts *TokenSource) revoke(ctx context.Context, f *flight) error {
 		}
 		wait := max(f.retry.NextBackOff(), retryAfterOf(err))
 		ts.failed(ctx, f, EventRevokeFailed, start, err, wait)
-		if kindOf(err) != temporary || f.sleep(ctx, ts.clock, wait, err) != nil {
+		if kindOf(err) != temporary || f.sleep(ctx, wait, err) != nil {
 			return err
 		}
 	}
@@ -228,9 +228,9 @@ func (f *flight) refusals() int {
 }
 
 // sleep waits, if the flight's time allows it. If not, it returns err at once.
-func (f *flight) sleep(ctx context.Context, clock func() time.Time, wait time.Duration, err error) error {
+func (f *flight) sleep(ctx context.Context, wait time.Duration, err error) error {
 	deadline, _ := ctx.Deadline()
-	if deadline.Sub(clock()) <= wait {
+	if time.Until(deadline) <= wait {
 		return err
 	}
 	timer := time.NewTimer(wait)

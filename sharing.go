@@ -77,17 +77,35 @@ func (ts *TokenSource) seek(ctx context.Context, f *flight) *snapshot {
 		return nil
 	}
 	f.letGo()
-	f.found, f.doubtful, f.shared = nil, false, nil
+	s, worked := ts.look(ctx, f)
+	if s == nil && worked {
+		s = ts.take(ctx, f)
+	}
+	if s != nil {
+		f.letGo()
+	}
+	return s
+}
 
+// look loads the entry, and returns the session in it if that is one to go on
+// with, and whether the store worked.
+func (ts *TokenSource) look(ctx context.Context, f *flight) (s *snapshot, worked bool) {
+	sh := ts.sharing
+	if sh == nil {
+		return nil, false
+	}
+	f.found, f.doubtful, f.shared = nil, false, nil
 	entry, err := within(ctx, longestLoad, nil, func(ctx context.Context) (cache.Entry, error) {
 		return sh.store.Load(ctx, sh.sealer.Name())
 	})
-	s, worked := ts.examine(ctx, f, entry, err)
-	if s != nil || !worked {
-		return s
-	}
+	return ts.examine(ctx, f, entry, err)
+}
+
+// take waits for the lease, and then looks again.
+func (ts *TokenSource) take(ctx context.Context, f *flight) *snapshot {
+	sh := ts.sharing
 	deadline, _ := ctx.Deadline()
-	lease, err := within(ctx, deadline.Sub(ts.clock())/2, unlock, func(ctx context.Context) (cache.Lease, error) {
+	lease, err := within(ctx, time.Until(deadline)/2, unlock, func(ctx context.Context) (cache.Lease, error) {
 		return sh.store.Lock(ctx, sh.sealer.Name())
 	})
 	if err != nil {
@@ -95,17 +113,14 @@ func (ts *TokenSource) seek(ctx context.Context, f *flight) *snapshot {
 		return nil
 	}
 	f.lease = &leased{lease, sh.sealer.Name()}
-	if loaded, ok := lease.(cache.LoadedLease); ok {
-		entry, err = loaded.Loaded()
-	} else {
-		entry, err = within(ctx, longestLoad, nil, func(ctx context.Context) (cache.Entry, error) {
-			return sh.store.Load(ctx, sh.sealer.Name())
-		})
+	loaded, ok := lease.(cache.LoadedLease)
+	if !ok {
+		s, _ := ts.look(ctx, f)
+		return s
 	}
-	s, _ = ts.examine(ctx, f, entry, err)
-	if s != nil {
-		f.letGo()
-	}
+	f.found, f.doubtful, f.shared = nil, false, nil
+	entry, err := loaded.Loaded()
+	s, _ := ts.examine(ctx, f, entry, err)
 	return s
 }
 

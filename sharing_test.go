@@ -1,0 +1,466 @@
+package jwtsession
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/sessiontest"
+)
+
+// through lets a source use this cache, with a key, so that no test derives one
+// from a password unless it is about that.
+func through(c cache.Cache) func(*Config) {
+	return func(config *Config) {
+		config.Cache = c
+		config.CacheKey = []byte("thirty-two bytes of a test's key")
+	}
+}
+
+// C1
+func TestASecondSourceGoesOnWithTheSessionOfTheFirst(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		store := cache.NewMemory()
+		first := newSource(t, box, through(store))
+		want := token(t, first)
+		pass(5 * time.Minute)
+
+		var j journal
+		second := newSource(t, box, through(store), j.record)
+		if got := token(t, second); got != want {
+			t.Error("the second source has a token of its own, want the first one's")
+		}
+		synctest.Wait()
+		expectCalls(t, box, 1, 0, 0)
+		if got := j.kinds(); got != "adopted" {
+			t.Errorf("events of the second source: %s; want adopted", got)
+		}
+		if a, b := first.Status().ExpiresAt, second.Status().ExpiresAt; a.Sub(b).Abs() > time.Second {
+			t.Errorf("the one session expires at %v and %v, want the same", a, b)
+		}
+		left := time.Until(second.Status().RefreshAt)
+		if low, high := 15*time.Minute*70/100-5*time.Minute-time.Second, 15*time.Minute*80/100-5*time.Minute; left < low || left > high {
+			t.Errorf("the second source refreshes in %v, want between 70 and 80 %% of the life that began 5 min ago", left)
+		}
+	})
+}
+
+// C1, T2: a fleet refreshes once a period.
+func TestFiftySourcesSignInOnceAndRefreshOnceAPeriod(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		store := cache.NewMemory()
+		fleet := make([]*TokenSource, 50)
+		together(len(fleet), func(i int) {
+			fleet[i] = newSource(t, box, through(store))
+			token(t, fleet[i])
+		})
+		expectCalls(t, box, 1, 0, 0)
+		pass(2 * time.Hour)
+		for _, ts := range fleet {
+			token(t, ts)
+		}
+		periods := int(2 * time.Hour / (15 * time.Minute * 70 / 100))
+		if n := box.Counts().Refreshes; n < periods-2 || n > periods+1 {
+			t.Errorf("50 sources refreshed %d times in two hours, want about %d", n, periods)
+		}
+		expectCalls(t, box, 1, box.Counts().Refreshes, 0)
+	}, sessiontest.WithLatency(300*time.Millisecond))
+}
+
+// C1: callers go on with the live token while the source waits for the lease.
+func TestCallersDoNotWaitForALeaseWhileTheirTokenLives(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		store := cache.NewMemory()
+		ts := newSource(t, box, through(store))
+		first := token(t, ts)
+		lease, err := store.Lock(t.Context(), ts.sharing.sealer.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Until(ts.Status().RefreshAt) + time.Second)
+		var got string
+		if waited := took(func() { got = token(t, ts) }); waited != 0 || got != first {
+			t.Errorf("a caller waited %v, want none, and the live token", waited)
+		}
+		expectCalls(t, box, 1, 0, 0)
+		lease.Unlock()
+		synctest.Wait()
+		expectCalls(t, box, 1, 1, 0)
+	})
+}
+
+// C4: a holder that never ends costs a refresh of one's own, and no more.
+func TestALeaseThatIsNotToBeHadCostsSharingAndNotTheSession(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		store := cache.NewMemory()
+		ts := newSource(t, box, through(store))
+		token(t, ts)
+		if _, err := store.Lock(t.Context(), ts.sharing.sealer.Name()); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Until(ts.Status().RefreshAt) + DefaultTimeout)
+		expectCalls(t, box, 1, 1, 0)
+		cold := newSource(t, box, through(store), func(c *Config) { c.Credentials = Credentials{sessiontest.Email, "other"} })
+		box.SetPassword(sessiontest.Email, "other")
+		cold.sharing.know(Credentials{sessiontest.Email, "other"}, Credentials{sessiontest.Email, "other"}.fingerprint())
+		if _, err := store.Lock(t.Context(), cold.sharing.sealer.Name()); err != nil {
+			t.Fatal(err)
+		}
+		if waited := took(func() { token(t, cold) }); waited > DefaultTimeout/2 {
+			t.Errorf("a cold source waited %v for the lease, want half of its time at most", waited)
+		}
+	})
+}
+
+// faultyStore is a store that can be made to fail, to hang and to panic.
+type faultyStore struct {
+	cache.Cache
+	fault atomic.Pointer[func(context.Context) error] // of Load and Lock; nil: none
+	store atomic.Pointer[func(context.Context) error] // of a lease's Store
+}
+
+func (s *faultyStore) Load(ctx context.Context, key string) (cache.Entry, error) {
+	if fault := s.fault.Load(); fault != nil {
+		return cache.Entry{}, (*fault)(ctx)
+	}
+	return s.Cache.Load(ctx, key)
+}
+
+func (s *faultyStore) Lock(ctx context.Context, key string) (cache.Lease, error) {
+	if fault := s.fault.Load(); fault != nil {
+		return nil, (*fault)(ctx)
+	}
+	lease, err := s.Cache.Lock(ctx, key)
+	return faultyLease{lease, s}, err
+}
+
+type faultyLease struct {
+	cache.Lease
+	of *faultyStore
+}
+
+func (l faultyLease) Store(ctx context.Context, e cache.Entry) error {
+	if fault := l.of.store.Load(); fault != nil {
+		return (*fault)(ctx)
+	}
+	return l.Lease.Store(ctx, e)
+}
+
+var errAway = errors.New("the store is away")
+
+// waysToFail are those of a store that is anybody's.
+var waysToFail = map[string]func(context.Context) error{
+	"fails":            func(context.Context) error { return errAway },
+	"hangs":            func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+	"ignores time":     func(context.Context) error { time.Sleep(time.Hour); return errAway },
+	"panics":           func(context.Context) error { panic("the store is broken") },
+	"returns too late": func(context.Context) error { time.Sleep(300 * time.Millisecond); return cache.ErrMiss },
+}
+
+// C4, T15
+func TestAStoreThatFailsCostsSharingAndNeverTheSession(t *testing.T) {
+	for name, way := range waysToFail {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := &faultyStore{Cache: cache.NewMemory()}
+				store.fault.Store(&way)
+				var j journal
+				fleet := []*TokenSource{newSource(t, box, through(store), j.record), newSource(t, box, through(store))}
+				for _, ts := range fleet {
+					if waited := took(func() { token(t, ts) }); waited > 300*time.Millisecond {
+						t.Errorf("a caller waited %v on account of the store, want 300 ms at most", waited)
+					}
+				}
+				synctest.Wait()
+				if got, want := j.kinds(), "cache failed, signed in"; got != want {
+					t.Errorf("events: %s; want %s", got, want)
+				}
+				pass(time.Hour)
+				if waited := took(func() { token(t, fleet[0]); token(t, fleet[1]) }); waited != 0 {
+					t.Errorf("callers waited %v, want the sessions to be kept fresh", waited)
+				}
+				calls := box.Counts()
+				if calls.Creates != 2 || calls.Refreshes < 8 {
+					t.Errorf("%d sign-ins and %d refreshes in an hour without the store, want one and five for each source", calls.Creates, calls.Refreshes)
+				}
+
+				// Back, there is one that refreshes again.
+				store.fault.Store(nil)
+				pass(30 * time.Minute)
+				before := box.Counts().Refreshes
+				pass(time.Hour)
+				if n := box.Counts().Refreshes - before; n > 7 {
+					t.Errorf("two sources with the store back refreshed %d times in an hour, want about 5 to 6", n)
+				}
+				expectCalls(t, box, 2, box.Counts().Refreshes, 0)
+				fleet[0].Close()
+				fleet[1].Close()
+				pass(time.Hour) // for a store that ignores time
+			})
+		})
+	}
+}
+
+// C4
+func TestAStoreThatCannotBeWrittenCostsSharingAndNeverTheSession(t *testing.T) {
+	for name, way := range waysToFail {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := &faultyStore{Cache: cache.NewMemory()}
+				store.store.Store(&way)
+				ts := newSource(t, box, through(store))
+				if waited := took(func() { token(t, ts) }); waited > longestStore {
+					t.Errorf("a caller waited %v on account of the store, want %v at most", waited, longestStore)
+				}
+				expectCalls(t, box, 1, 0, 0)
+				ts.Close()
+				pass(time.Hour) // for a store that ignores time
+			})
+		})
+	}
+}
+
+// C2: whoever knows the address only, or has another password, gets nothing.
+func TestAWrongPasswordOpensNoEntryAndAsksTheServer(t *testing.T) {
+	for name, key := range map[string][]byte{"a key": []byte("thirty-two bytes of a test's key"), "the password alone": nil} {
+		t.Run(name, func(t *testing.T) {
+			box := sessiontest.NewServer()
+			defer box.Close()
+			store := cache.NewMemory()
+			with := func(password string) *TokenSource {
+				return newSource(t, box, func(c *Config) {
+					c.Cache, c.CacheKey = store, key
+					c.Credentials = Credentials{sessiontest.Email, password}
+				})
+			}
+			want := token(t, with(sessiontest.Password))
+			if _, err := with("wrong").Token(); !errors.Is(err, ErrInvalidCredentials) {
+				t.Errorf("a wrong password got %v, want the server's rejection", err)
+			}
+			expectCalls(t, box, 2, 0, 0)
+			if got := token(t, with(sessiontest.Password)); got != want {
+				t.Error("the rightful session is gone")
+			}
+			expectCalls(t, box, 2, 0, 0)
+		})
+	}
+}
+
+// C2
+func TestNoStoreEverSeesASecret(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		seen := &witness{Cache: cache.NewMemory()}
+		ts := newSource(t, box, through(seen))
+		secret := token(t, ts)
+		pass(time.Hour)
+		ts.Revoke(t.Context())
+		secrets := []string{secret, token(t, ts), sessiontest.Password, sessiontest.Email, "eyJ"}
+		all := seen.all()
+		if len(all) < 500 {
+			t.Fatalf("the store saw %d bytes only: the test shows nothing", len(all))
+		}
+		for _, s := range secrets {
+			if strings.Contains(all, s) {
+				t.Errorf("the store saw a secret, or who the account is: %.10q…", s)
+			}
+		}
+	})
+}
+
+// witness keeps all that a store sees.
+type witness struct {
+	cache.Cache
+	mu   sync.Mutex
+	text []byte
+}
+
+func (w *witness) all() string { w.mu.Lock(); defer w.mu.Unlock(); return string(w.text) }
+
+func (w *witness) Lock(ctx context.Context, key string) (cache.Lease, error) {
+	lease, err := w.Cache.Lock(ctx, key)
+	w.note(key)
+	return witnessLease{lease, w}, err
+}
+
+func (w *witness) note(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text = append(append(w.text, text...), '\n')
+}
+
+type witnessLease struct {
+	cache.Lease
+	of *witness
+}
+
+func (l witnessLease) Store(ctx context.Context, e cache.Entry) error {
+	l.of.note(string(e.Data))
+	return l.Lease.Store(ctx, e)
+}
+
+// C3
+func TestAnEntryThatCannotBeUsedIsAMissThatIsReportedAndOverwritten(t *testing.T) {
+	entries := map[string]func(cache.Entry) cache.Entry{
+		"empty": func(cache.Entry) cache.Entry { return cache.Entry{} },
+		"garbage": func(cache.Entry) cache.Entry {
+			return cache.Entry{Data: []byte("garbage, and a lot of it"), TTL: time.Hour}
+		},
+		"damaged":   func(e cache.Entry) cache.Entry { e.Data[len(e.Data)/2] ^= 1; return e },
+		"truncated": func(e cache.Entry) cache.Entry { e.Data = e.Data[:len(e.Data)-1]; return e },
+		"immortal":  func(e cache.Entry) cache.Entry { e.TTL = 0; return e },
+	}
+	for name, spoil := range entries {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := cache.NewMemory()
+				first := newSource(t, box, through(store))
+				token(t, first)
+				key := first.sharing.sealer.Name()
+				entry, err := store.Load(t.Context(), key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				put(t, store, key, spoil(entry))
+
+				var j journal
+				token(t, newSource(t, box, through(store), j.record))
+				synctest.Wait()
+				expectCalls(t, box, 2, 0, 0)
+				if got, want := j.kinds(), "cache failed, cache failed, signed in"; got != want {
+					t.Errorf("events: %s; want %s", got, want)
+				}
+				token(t, newSource(t, box, through(store)))
+				expectCalls(t, box, 2, 0, 0)
+			})
+		})
+	}
+}
+
+func put(t *testing.T, store cache.Cache, key string, e cache.Entry) {
+	t.Helper()
+	lease, err := store.Lock(t.Context(), key)
+	if err == nil {
+		err = lease.Store(t.Context(), e)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease.Unlock()
+}
+
+// C2: what a store says of an entry's life can shorten it, and not more.
+func TestAStoreCannotProlongASession(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		store := cache.NewMemory()
+		first := newSource(t, box, through(store))
+		token(t, first)
+		key := first.sharing.sealer.Name()
+		entry, _ := store.Load(t.Context(), key)
+		entry.TTL = 1000 * time.Hour
+		put(t, store, key, entry)
+		second := newSource(t, box, through(store))
+		token(t, second)
+		if left := time.Until(second.Status().ExpiresAt); left > 15*time.Minute {
+			t.Errorf("the session lives for %v, want 15 min at most", left)
+		}
+	})
+}
+
+// T10: fifty processes with a wrong password send it once a minute.
+func TestARefusalIsSharedAndDoublesForAll(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		store := cache.NewMemory()
+		wrong := func(c *Config) { c.Credentials = Credentials{sessiontest.Email, "wrong"} }
+		start := time.Now()
+		var posts []time.Duration
+		for time.Since(start) < time.Hour {
+			// Each call is by a process that has just started.
+			ts := newSource(t, box, through(store), wrong)
+			_, err := ts.Token()
+			var api *APIError
+			if !errors.Is(err, ErrInvalidCredentials) || !errors.As(err, &api) || api.StatusCode != 401 || api.Message == "" {
+				t.Fatalf("got %v, want the server's 401 with what it said", err)
+			}
+			ts.Close()
+			if n := box.Counts().Creates; n > len(posts) {
+				posts = append(posts, time.Since(start))
+			}
+			pass(time.Second)
+		}
+		want := []time.Duration{0, 1 * time.Minute, 3 * time.Minute, 7 * time.Minute, 15 * time.Minute, 30 * time.Minute, 45 * time.Minute}
+		if fmt.Sprint(posts) != fmt.Sprint(want) {
+			t.Errorf("with a process each second the sign-ins were at %v, want %v", posts, want)
+		}
+	})
+}
+
+// T10
+func TestARefusedPasswordWorksForAllOnceTheServerTakesIt(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		store := cache.NewMemory()
+		later := func(c *Config) { c.Credentials = Credentials{sessiontest.Email, "later"} }
+		a, b := newSource(t, box, through(store), later), newSource(t, box, through(store), later)
+		for _, ts := range []*TokenSource{a, b, a, b} {
+			if _, err := ts.Token(); !errors.Is(err, ErrInvalidCredentials) {
+				t.Fatalf("got %v, want ErrInvalidCredentials", err)
+			}
+		}
+		expectCalls(t, box, 1, 0, 0)
+		box.SetPassword(sessiontest.Email, "later")
+		pass(time.Minute)
+		if token(t, a) != token(t, b) {
+			t.Error("the two sources have a session each, want one")
+		}
+		expectCalls(t, box, 2, 0, 0)
+	})
+}
+
+// With an Issuer the key and the account take the place of the credentials.
+func TestAnIssuersSessionIsSharedByItsAccount(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
+		store, issuer := cache.NewMemory(), &issuerFuncs{}
+		source := func(account string) *TokenSource {
+			return newSourceOf(t, Config{Issuer: issuer, Account: account}, through(store))
+		}
+		if token(t, source("a")) != token(t, source("a")) {
+			t.Error("two sources of one account have a session each, want one")
+		}
+		token(t, source("b"))
+		if creates, _, _ := issuer.counts(); creates != 2 {
+			t.Errorf("%d sign-ins for two accounts, want 2", creates)
+		}
+	})
+}
+
+// A session without an expiry lasts until a 401, for all who share it.
+func TestASessionOfUnknownLifeIsShared(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
+		store, n := cache.NewMemory(), 0
+		issuer := &issuerFuncs{create: func(context.Context) (Session, error) {
+			n++
+			return Session{Token: fmt.Sprint("opaque-", n)}, nil
+		}}
+		a := newSourceOf(t, Config{Issuer: issuer, Account: "a"}, through(store))
+		b := newSourceOf(t, Config{Issuer: issuer, Account: "a"}, through(store))
+		token(t, a)
+		pass(1000 * time.Hour)
+		if got := token(t, b); got != "opaque-1" {
+			t.Errorf("got %q, want the first session", got)
+		}
+		a.Invalidate("opaque-1")
+		if got := token(t, a); got != "opaque-2" {
+			t.Errorf("after a rejection got %q, want a new session", got)
+		}
+		b.Invalidate("opaque-1")
+		if got := token(t, b); got != "opaque-2" || n != 2 {
+			t.Errorf("the other source got %q after %d sign-ins, want the new session from the cache and 2", got, n)
+		}
+	})
+}
