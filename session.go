@@ -94,7 +94,6 @@ const (
 // It never follows a redirect, since net/http would send the password along.
 type Client struct {
 	baseURL     string // without a slash at the end
-	endpoint    string // of the session
 	host        string
 	credentials CredentialsProvider
 	http        http.Client
@@ -117,10 +116,8 @@ func NewClient(baseURL string, c CredentialsProvider, hc *http.Client) (*Client,
 	if err != nil {
 		return nil, err
 	}
-	root := strings.TrimRight(base.String(), "/")
 	client := &Client{
-		baseURL:     root,
-		endpoint:    root + sessionPath,
+		baseURL:     strings.TrimRight(base.String(), "/"),
 		host:        base.Host,
 		credentials: c,
 		clock:       time.Now,
@@ -229,7 +226,7 @@ func (c *Client) call(ctx context.Context, op operation, method string, body []b
 	if body != nil {
 		content = bytes.NewReader(body)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.endpoint, content)
+	req, err := http.NewRequestWithContext(ctx, method, c.baseURL+sessionPath, content)
 	if err != nil {
 		return answer{}, c.fail(op, err)
 	}
