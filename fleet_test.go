@@ -1,0 +1,155 @@
+package jwtsession
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
+)
+
+// record of the session calls that a box got, with their times.
+type callLog struct {
+	mu    sync.Mutex
+	calls []sessiontest.Call
+}
+
+func (l *callLog) observe(c sessiontest.Call) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.Op != sessiontest.OpResource {
+		l.calls = append(l.calls, c)
+	}
+}
+
+// doubled counts the refreshes that came within half a token's life of another
+// one: a period has one.
+func (l *callLog) doubled(life time.Duration) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	var last time.Time
+	for _, c := range l.calls {
+		if c.Op != sessiontest.OpRefresh {
+			continue
+		}
+		if !last.IsZero() && c.Start.Sub(last) < life/2 {
+			n++
+		}
+		last = c.Start
+	}
+	return n
+}
+
+// fleetLife is short, so that a test sees several lives of a token.
+const fleetLife = 6 * time.Second
+
+// fleetOf returns workers on one account, whose clocks are off by the skews in
+// turn.
+func fleetOf(n int, like worker, skews ...time.Duration) []worker {
+	workers := make([]worker, n)
+	for i := range workers {
+		workers[i] = like
+		workers[i].Password = sessiontest.Password
+		workers[i].Pause = 100 * time.Millisecond
+		if len(skews) > 0 {
+			workers[i].Skew = skews[i%len(skews)]
+		}
+	}
+	return workers
+}
+
+// expectOneSession checks that a fleet lived through these periods with one
+// sign-in, and no process noticed anything.
+func expectOneSession(t *testing.T, box *sessiontest.Server, log *callLog, reports []report, atLeast int) {
+	t.Helper()
+	requests := 0
+	for i, r := range reports {
+		requests += r.Requests
+		if r.Failed != 0 || r.Waited > 1 {
+			t.Errorf("process %d: %d of %d requests failed and %d found no live session (%v at most), want none and the first; %s", i, r.Failed, r.Requests, r.Waited, r.Longest, r.Error)
+		}
+	}
+	got := box.Counts()
+	t.Logf("%d processes, %d requests, %d sign-ins, %d refreshes, %d rejected requests", len(reports), requests, got.Creates, got.Refreshes, got.Unauthorized)
+	if got.Creates != 1 || got.Unauthorized != 0 {
+		t.Errorf("%d sign-ins and %d rejected requests, want 1 and none", got.Creates, got.Unauthorized)
+	}
+	if n := log.doubled(fleetLife); n > 1 {
+		t.Errorf("%d of %d refreshes came too soon after another one, want one in a period, and one more allowed", n, got.Refreshes)
+	}
+	if got.Refreshes < atLeast {
+		t.Errorf("%d refreshes only: the test shows too little", got.Refreshes)
+	}
+}
+
+// storm starts a fleet at once, and lets it live through several lives of a token.
+func storm(t *testing.T, workers []worker) {
+	t.Helper()
+	var log callLog
+	box := sessiontest.NewServer(sessiontest.WithTokenLife(fleetLife), sessiontest.WithLatency(300*time.Millisecond), sessiontest.WithObserver(log.observe))
+	defer box.Close()
+	for i := range workers {
+		workers[i].BaseURL = box.URL
+	}
+	fleet := startWorkers(t, workers...)
+	tell(fleet, "start")
+	<-box.Await(sessiontest.OpRefresh, 3)
+	expectOneSession(t, box, &log, end(fleet), 3)
+}
+
+// C1, C5
+func TestFiftyProcessesShareOneSessionThroughFiles(t *testing.T) {
+	storm(t, fleetOf(50, worker{Directory: t.TempDir() + "/cache"}))
+}
+
+// C1, C5: half of the clocks are an hour off.
+func TestFiftyProcessesWhoseClocksDisagreeShareOneSessionThroughFiles(t *testing.T) {
+	storm(t, fleetOf(50, worker{Directory: t.TempDir() + "/cache"}, 0, time.Hour, 0, -time.Hour))
+}
+
+// T10: the number of attempts is one, and not one for each process.
+func TestFiftyProcessesSendAWrongPasswordOnce(t *testing.T) {
+	box := sessiontest.NewServer(sessiontest.WithLatency(300 * time.Millisecond))
+	defer box.Close()
+	workers := fleetOf(50, worker{BaseURL: box.URL, Directory: t.TempDir() + "/cache"})
+	for i := range workers {
+		workers[i].Password = "wrong"
+	}
+	fleet := startWorkers(t, workers...)
+	tell(fleet, "start")
+	for i, r := range end(fleet) {
+		if r.Failed != r.Requests || r.Requests == 0 {
+			t.Errorf("process %d: %d of %d requests failed, want all", i, r.Failed, r.Requests)
+		}
+	}
+	if n := box.Counts().Creates; n != 1 {
+		t.Errorf("50 processes made %d sign-ins with a wrong password, want 1", n)
+	}
+}
+
+// T13: one process logs out; the others sign in once between them, and notice
+// nothing.
+func TestALogOutInOneProcessCostsTheOthersOneSignInBetweenThem(t *testing.T) {
+	box := sessiontest.NewServer(sessiontest.WithTokenLife(fleetLife), sessiontest.WithLatency(300*time.Millisecond))
+	defer box.Close()
+	fleet := startWorkers(t, fleetOf(20, worker{BaseURL: box.URL, Directory: t.TempDir() + "/cache"})...)
+	tell(fleet, "start")
+	const logOuts = 2
+	for n := 1; n <= logOuts; n++ {
+		<-box.Await(sessiontest.OpRefresh, 2*n) // and while it is under way
+		tell(fleet[:1], "revoke")
+		fleet[0].expect("revoked")
+	}
+	<-box.Await(sessiontest.OpRefresh, 2*logOuts+1)
+	for i, r := range end(fleet) {
+		if r.Failed != 0 {
+			t.Errorf("process %d: %d of %d requests failed, want none; %s", i, r.Failed, r.Requests, r.Error)
+		}
+	}
+	got := box.Counts()
+	t.Logf("%d sign-ins, %d refreshes, %d rejected requests", got.Creates, got.Refreshes, got.Unauthorized)
+	if got.Created != 1+logOuts || got.Unauthorized > logOuts*len(fleet) {
+		t.Errorf("%d sign-ins and %d rejected requests, want one for each of %d log-outs, and the first; and %d at most", got.Created, got.Unauthorized, logOuts, logOuts*len(fleet))
+	}
+}
