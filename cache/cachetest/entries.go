@@ -25,7 +25,7 @@ func checkRoundTrip(t testing.TB, s *subject) {
 		s.handles()[i%2].mustStore(t, key, cache.Entry{Data: bytes.Clone(content), TTL: time.Hour})
 		s.wantData(t, key, content, "after a Store", "a store keeps every byte, or the entry cannot be opened")
 	}
-	s.untilJudged(t, "held", func(key string) bool {
+	s.untilJudged(t, "held", slowCalls, func(key string) bool {
 		held := s.first.mustLock(t, key)
 		err := held.store(cache.Entry{Data: []byte("new"), TTL: time.Hour})
 		if held.isExcused(err) {
@@ -51,7 +51,7 @@ func checkReplace(t testing.TB, s *subject) {
 		s.wantData(t, "replaced", e.Data, when, "a program would go on with a session that was replaced")
 		s.wantTTL(t, "replaced", e.TTL, w, when)
 	}
-	s.untilJudged(t, "twice", func(key string) bool {
+	s.untilJudged(t, "twice", slowCalls, func(key string) bool {
 		held := s.first.mustLock(t, key)
 		want := "first"
 		err := held.store(cache.Entry{Data: []byte(want), TTL: time.Hour})
@@ -74,7 +74,7 @@ func checkReplace(t testing.TB, s *subject) {
 
 func checkDelete(t testing.TB, s *subject) {
 	const why = "after a log-out, a program would go on with the session that is dead"
-	s.untilJudged(t, "deleted", func(key string) bool {
+	s.untilJudged(t, "deleted", slowCalls, func(key string) bool {
 		s.first.mustStore(t, key, cache.Entry{Data: []byte("old"), TTL: time.Hour})
 		held := s.second.mustLock(t, key)
 		for _, what := range []string{"Delete", "Delete of what was deleted before"} {
@@ -138,7 +138,7 @@ func checkKeys(t testing.TB, s *subject) {
 			s.wantData(t, key, data(key), "after Deletes under other keys", why)
 		}
 	}
-	s.untilJudged(t, "lease", func(key string) bool {
+	s.untilJudged(t, "lease", "the leases of different keys exclude each other", func(key string) bool {
 		held := s.first.mustLock(t, key)
 		for _, other := range []string{strings.ToUpper(key), key + "-", "other-" + key} {
 			if _, err := s.second.lockWithin(patience, other); err != nil {

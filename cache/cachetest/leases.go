@@ -14,7 +14,7 @@ import (
 const whyOneHolder = "both would sign in or refresh, and the later Store would overwrite the newer session"
 
 func checkExclusion(t testing.TB, s *subject) {
-	s.untilJudged(t, "held", func(key string) bool {
+	s.untilJudged(t, "held", slowCalls, func(key string) bool {
 		held := s.first.mustLock(t, key)
 		for _, h := range s.handles() {
 			if !held.isExclusive(t, h, "at any time", whyOneHolder) {
@@ -25,16 +25,20 @@ func checkExclusion(t testing.TB, s *subject) {
 		next := s.second.mustLock(t, key)
 		return next.isExclusive(t, s.first, "at any time", whyOneHolder)
 	})
-	held := s.first.mustLock(t, "awaited")
-	got := s.second.lockAhead("awaited", patience)
-	time.Sleep(brief)
-	held.mustUnlock(t)
-	if waiter := <-got; waiter.err != nil {
-		t.Errorf("Lock through %s, which waited when the holder unlocked: got error %q, want the lease: waiters would stop for as long as their contexts live",
-			s.second.name, waiter.err)
-	} else {
-		waiter.held.mustUnlock(t)
-	}
+	s.untilJudged(t, "awaited", "Unlock does not let those in who wait, and they wait for the end of the lease", func(key string) bool {
+		held := s.first.mustLock(t, key)
+		got := s.second.lockAhead(key, patience)
+		time.Sleep(brief)
+		held.mustUnlock(t)
+		waiter := <-got
+		if waiter.err != nil {
+			t.Errorf("Lock through %s, which waited when the holder unlocked: got error %q, want the lease: waiters would stop for as long as their contexts live",
+				s.second.name, waiter.err)
+			return true
+		}
+		defer waiter.held.unlock()
+		return !held.mayBeOver() // else it need not be the Unlock that let the waiter in
+	})
 }
 
 func checkUpdates(t testing.TB, s *subject) {
@@ -83,7 +87,7 @@ func checkUpdates(t testing.TB, s *subject) {
 func (h handle) increment(key string) (bool, error) {
 	held, err := h.lockWithin(patience, key)
 	if err != nil {
-		return false, fmt.Errorf("Lock: got error %q, want the lease, which everyone holds for a moment only", err)
+		return false, fmt.Errorf("in Lock, got error %q, want the lease, which everyone holds for a moment only", err)
 	}
 	defer held.unlock()
 	number := 0
@@ -92,7 +96,7 @@ func (h handle) increment(key string) (bool, error) {
 		number, err = strconv.Atoi(string(e.Data))
 	}
 	if err != nil && !isMiss(err) {
-		return false, fmt.Errorf("Load: got error %q, want the number that was stored", err)
+		return false, fmt.Errorf("in Load, got error %q, want the number that was stored", err)
 	}
 	time.Sleep(time.Millisecond) // so that a second holder has the time to interfere
 	err = held.store(cache.Entry{Data: []byte(strconv.Itoa(number + 1)), TTL: time.Hour})
@@ -100,13 +104,13 @@ func (h handle) increment(key string) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("Store by the holder of the lease: got error %q, want none", err)
+		return false, fmt.Errorf("in Store by the holder of the lease, got error %q, want none", err)
 	}
 	return true, nil
 }
 
 func checkLoadWhileHeld(t testing.TB, s *subject) {
-	s.untilJudged(t, "held", func(key string) bool {
+	s.untilJudged(t, "held", "Load waits for the end of the lease", func(key string) bool {
 		s.first.mustStore(t, key, cache.Entry{Data: []byte("live"), TTL: time.Hour})
 		held := s.first.mustLock(t, key)
 		nothing := s.first.mustLock(t, key+"-empty")
@@ -130,7 +134,7 @@ func checkLockContext(t testing.TB, s *subject) {
 	}
 	s.first.mustLock(t, "free")
 
-	s.untilJudged(t, "held", func(key string) bool {
+	s.untilJudged(t, "held", "Lock outlives its context and waits for the end of the lease, or one that gave up gets the lease later", func(key string) bool {
 		held := s.first.mustLock(t, key)
 		for _, h := range s.handles() {
 			if !held.isExclusive(t, h, "with a context that ends", "Lock ends with its context's error") {
@@ -154,17 +158,23 @@ func checkLockContext(t testing.TB, s *subject) {
 					"a caller that is told to stop would wait for another's refresh", h.name, err)
 			}
 		}
+		unlocking := s.now()
 		held.mustUnlock(t)
-		if _, err := s.second.lockWithin(patience, key); err != nil {
+		time.Sleep(brief) // for one that gave up to take it
+		next, err := s.second.lockWithin(patience, key)
+		if err != nil {
 			t.Errorf("Lock through %s, after all who waited gave up and the holder unlocked: got error %q, want the lease: "+
 				"one that gave up must not get it later, for nobody would unlock it", s.second.name, err)
+			return true
 		}
-		return true
+		defer next.unlock()
+		next.asked = unlocking
+		return !next.mayBeOver() // else one that gave up may have had it for a lease's life
 	})
 }
 
 func checkUnlock(t testing.TB, s *subject) {
-	s.untilJudged(t, "twice", func(key string) bool {
+	s.untilJudged(t, "twice", "Unlock does not give the lease back, and the next holder waits for its end", func(key string) bool {
 		former := s.first.mustLock(t, key)
 		former.mustUnlock(t)
 		unlockAgain := func(when string) {
@@ -190,7 +200,7 @@ func checkUnlock(t testing.TB, s *subject) {
 }
 
 func checkWriteAfterUnlock(t testing.TB, s *subject) {
-	s.untilJudged(t, "unlocked", func(key string) bool {
+	s.untilJudged(t, "unlocked", slowCalls, func(key string) bool {
 		former := s.first.mustLock(t, key)
 		err := former.store(cache.Entry{Data: []byte("before"), TTL: time.Hour})
 		if former.isExcused(err) {
@@ -226,24 +236,28 @@ func checkConcurrentLease(t testing.TB, s *subject) {
 	held := s.first.mustLock(t, "concurrent")
 	written := []byte("written")
 	store := func() error { return held.store(cache.Entry{Data: written, TTL: time.Hour}) }
-	calls := []struct {
+	type call struct {
 		name string
 		call func() error
-	}{{"Store", store}, {"Delete", held.delete}, {"Store", store}, {"Unlock", held.unlock}, {"Store", store}, {"Delete", held.delete}, {"Unlock", held.unlock}}
-	faults := make(chan string)
-	for _, c := range calls {
-		go func() {
-			fault := ""
-			if err := c.call(); err != nil && (c.name == "Unlock" || !isLost(err)) {
-				fault = fmt.Sprintf("%s, while the lease's other methods are called: got error %q, want none, or of a Store or Delete one that Is cache.ErrLeaseLost: "+
-					"a refresh that ends and a Close unlock at the same time", c.name, err)
-			}
-			faults <- fault
-		}()
 	}
-	for range calls {
-		if fault := <-faults; fault != "" {
-			t.Error(fault)
+	writes := []call{{"Store", store}, {"Delete", held.delete}, {"Store", store}, {"Delete", held.delete}}
+	unlocks := []call{{"Unlock", held.unlock}, {"Unlock", held.unlock}}
+	for _, calls := range [][]call{writes, append(unlocks, writes...)} {
+		faults := make(chan string)
+		for _, c := range calls {
+			go func() {
+				fault := ""
+				if err := c.call(); err != nil && (c.name == "Unlock" || !isLost(err)) {
+					fault = fmt.Sprintf("%s, while the lease's other methods are called: got error %q, want none, or of a Store or Delete one that Is cache.ErrLeaseLost: "+
+						"a refresh that ends and a Close unlock at the same time", c.name, err)
+				}
+				faults <- fault
+			}()
+		}
+		for range calls {
+			if fault := <-faults; fault != "" {
+				t.Error(fault)
+			}
 		}
 	}
 	s.second.mustLock(t, "concurrent")

@@ -39,7 +39,7 @@ func checkLoaded(t testing.TB, s *subject) {
 		}
 		held.wantLoaded(t, want, limited, locked, "after the caller wrote to what Loaded had returned")
 	}
-	s.untilJudged(t, "awaited", func(key string) bool {
+	s.untilJudged(t, "awaited", "Unlock does not let those in who wait, and they wait for the end of the lease", func(key string) bool {
 		s.first.mustStore(t, key, cache.Entry{Data: []byte("old"), TTL: time.Hour})
 		holder := s.first.mustLock(t, key)
 		got := s.second.lockAhead(key, patience)

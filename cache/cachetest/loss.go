@@ -46,7 +46,7 @@ func checkLoss(t testing.TB, s *subject) {
 
 func checkUnlockAfterLoss(t testing.TB, s *subject) {
 	s.skipUnlessLeasesEnd(t)
-	s.untilJudged(t, "lost", func(key string) bool {
+	s.untilJudged(t, "lost", slowCalls, func(key string) bool {
 		former := s.first.mustLock(t, key)
 		s.loseLease(former)
 		held := s.second.mustLock(t, key)

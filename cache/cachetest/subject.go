@@ -96,9 +96,13 @@ func (s *subject) aged(from, to moment) (least, most time.Duration) {
 // rounds is how often a check is tried whose lease is over too soon.
 const rounds = 5
 
+const slowCalls = "a call that has nothing to wait for waits for the end of the lease, or the lease ends before its life does"
+
 // untilJudged calls try, each time with another key, until it reports that it
-// could judge: that no lease ran out meanwhile, which would excuse the store.
-func (s *subject) untilJudged(t testing.TB, key string, try func(key string) (isJudged bool)) {
+// could judge: that no lease ran out meanwhile, which would excuse the store. If
+// that happens each time, the store is to blame for it, by the suspicion, or the
+// machine is.
+func (s *subject) untilJudged(t testing.TB, key, suspicion string, try func(key string) (isJudged bool)) {
 	t.Helper()
 	for round := range rounds {
 		if try(fmt.Sprintf("%s-%d", key, round)) {
@@ -106,7 +110,7 @@ func (s *subject) untilJudged(t testing.TB, key string, try func(key string) (is
 		}
 	}
 	t.Fatalf("got no verdict in %d rounds, want one: each time a lease, which lives for %v, was over before the calls made under it had ended. "+
-		"Either the store lets a call wait for the end of that lease, where it must not, or this machine is too slow: then open the store with leases that live longer", rounds, s.leaseLife)
+		"Either %s, or this machine is too slow: then open the store with leases that live longer", rounds, s.leaseLife, suspicion)
 }
 
 // handle is one of the ways into the store.
@@ -136,7 +140,7 @@ func (h handle) lock(ctx context.Context, key string) (*holder, error) {
 		return nil, err
 	}
 	if lease == nil {
-		return nil, errors.New("Lock returned neither a lease nor an error")
+		return nil, errors.New("it returned neither a lease nor an error")
 	}
 	return &holder{handle: h, lease: lease, key: key, asked: asked}, nil
 }
