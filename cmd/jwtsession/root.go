@@ -56,6 +56,7 @@ Errors are one line on stderr. The exit code is
 	root.SuggestionsMinimumDistance = 2
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "FlagUsages", "FlagUsagesWrapped 80"))
 	root.AddCommand(
+		newDemoCommand(),
 		newServeCommand(),
 	)
 	return root

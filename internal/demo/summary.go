@@ -1,0 +1,101 @@
+package demo
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Result is what became of one client.
+type Result struct {
+	Name      string
+	Requests  int
+	Failed    int // an error, or anything but a 200, for the caller
+	SignIns   int
+	Refreshes int
+	Recovered int // requests that got a 401, and succeeded all the same
+
+	// LongestWait is the longest time that a request has waited for a token, and
+	// OtherWait the same but for the sign-ins that had to be: at the start and
+	// after the revocation. OtherWaits counts the latter, from 50 ms on.
+	LongestWait, OtherWait time.Duration
+	OtherWaits             int
+
+	revoked bool
+}
+
+func (c *contender) result() Result {
+	counts := c.box.Counts()
+	t := &c.tally
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return Result{
+		Name:        c.name,
+		Requests:    t.ended,
+		Failed:      t.failed,
+		SignIns:     counts.Created,
+		Refreshes:   counts.Refreshed,
+		Recovered:   t.recovered,
+		LongestWait: max(t.wait, t.otherWait),
+		OtherWait:   t.otherWait,
+		OtherWaits:  t.otherWaits,
+		revoked:     t.revoked != 0,
+	}
+}
+
+// Summary is how a run went.
+type Summary struct {
+	Clients     []Result // the library's first
+	Took        time.Duration
+	Interrupted bool // before its time was over
+	Finished    bool // all misfortunes have happened
+}
+
+// Verdict returns what the library's client has not lived up to; nothing, if it
+// failed no request and let none wait for a token but at the sign-ins that had
+// to be.
+func (s Summary) Verdict() error {
+	ours := s.Clients[0]
+	due := 1
+	if ours.revoked {
+		due++
+	}
+	switch {
+	case ours.Failed > 0:
+		return fmt.Errorf("%d of %d requests failed", ours.Failed, ours.Requests)
+	case ours.OtherWaits > 0:
+		return fmt.Errorf("%d requests waited for a token, up to %s, although there was no need to sign in", ours.OtherWaits, milliseconds(ours.OtherWait))
+	case ours.SignIns > due:
+		return fmt.Errorf("there were %d sign-ins, and %d would have done", ours.SignIns, due)
+	case !s.Finished && !s.Interrupted:
+		return fmt.Errorf("the time was over before everything had happened")
+	}
+	return nil
+}
+
+// Table is the summary for people: a line for each figure, a column for each
+// client.
+func (s Summary) Table() string {
+	var b strings.Builder
+	row := func(name string, figure func(Result) string) {
+		fmt.Fprintf(&b, "%-34s", name)
+		for _, r := range s.Clients {
+			fmt.Fprintf(&b, "%14s", figure(r))
+		}
+		b.WriteString("\n")
+	}
+	count := func(name string, figure func(Result) int) {
+		row(name, func(r Result) string { return fmt.Sprint(figure(r)) })
+	}
+	row("", func(r Result) string { return r.Name })
+	count("requests", func(r Result) int { return r.Requests })
+	count("failed", func(r Result) int { return r.Failed })
+	count("sign-ins", func(r Result) int { return r.SignIns })
+	count("refreshes", func(r Result) int { return r.Refreshes })
+	count("401s recovered", func(r Result) int { return r.Recovered })
+	row("longest wait for a token", func(r Result) string { return milliseconds(r.LongestWait) })
+	row("  but for start and revocation", func(r Result) string { return milliseconds(r.OtherWait) })
+	return b.String()
+}
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }
