@@ -139,11 +139,11 @@ func (c *contender) report(e jwtsession.Event) {
 	case jwtsession.EventRefreshed:
 		c.demo.report(c.name, Good, "refreshed: the new token lives "+left)
 	case jwtsession.EventRefreshFailed:
-		c.demo.report(c.name, Bad, fmt.Sprintf("refresh failed: %s; again in %s, the token has %s left", reason(e.Err), seconds(e.RetryIn), left))
+		c.demo.report(c.name, Trouble, fmt.Sprintf("refresh failed: %s; again in %s, %s of life left", reason(e.Err), seconds(e.RetryIn), left))
 	case jwtsession.EventRejected:
-		c.demo.report(c.name, Neutral, "the token was rejected with a 401: signing in")
+		c.demo.report(c.name, Trouble, "the token was rejected with a 401: signing in")
 	default:
-		c.demo.report(c.name, Neutral, fmt.Sprintf("%s: %s", e.Kind, reason(e.Err)))
+		c.demo.report(c.name, Bad, fmt.Sprintf("%s: %s", e.Kind, reason(e.Err)))
 	}
 }
 
@@ -151,7 +151,7 @@ func (c *contender) report(e jwtsession.Event) {
 func (c *contender) observe(call sessiontest.Call) {
 	if call.Status == http.StatusTooManyRequests {
 		c.tally.mark(c.demo.at(call.Start), markThrottled)
-		c.demo.report(c.name, Bad, "its API answers one call with 429, Retry-After: 1")
+		c.demo.report(c.name, Trouble, "its API answers one call with 429, Retry-After: 1")
 	}
 }
 
@@ -165,7 +165,7 @@ func reason(err error) string {
 	var api *jwtsession.APIError
 	switch {
 	case errors.As(err, &api):
-		return fmt.Sprintf("%d %s", api.StatusCode, http.StatusText(api.StatusCode))
+		return fmt.Sprint(api.StatusCode)
 	case err == nil:
 		return "for no reason given"
 	}

@@ -45,7 +45,8 @@ type Tone int
 const (
 	Neutral Tone = iota
 	Good
-	Bad
+	Trouble // that requests need not notice
+	Bad     // for requests
 )
 
 // Event is something that happened in a run.

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -44,7 +45,7 @@ func (c *contender) request(ctx context.Context) {
 	case err != nil:
 		failure = reason(err)
 	case res.StatusCode != http.StatusOK:
-		failure = res.Status
+		failure = fmt.Sprint(res.StatusCode)
 	}
 	if err == nil {
 		io.Copy(io.Discard, res.Body)

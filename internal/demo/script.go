@@ -52,7 +52,7 @@ func (d *Demo) play(ctx context.Context) bool {
 	for _, c := range d.contenders {
 		c.tally.revocation(d.elapsed())
 		c.box.RevokeAll()
-		d.report(c.name, Bad, "its API revokes every token")
+		d.report(c.name, Trouble, "its API revokes every token")
 	}
 	_, ok := d.contenders[0].next(ctx)
 	return ok
@@ -65,7 +65,7 @@ func (c *contender) suffer(ctx context.Context, begin time.Time) {
 		return
 	}
 	c.away()
-	c.demo.report(c.name, Bad, "its API takes the session endpoints away for 2 s")
+	c.demo.report(c.name, Trouble, "its API takes the session endpoints away for 2 s")
 	for end := time.Now().Add(outage); time.Now().Before(end); {
 		c.tally.mark(c.demo.elapsed(), markAway)
 		if !sleep(ctx, min(time.Until(end), Duration/cells/2)) {
@@ -73,7 +73,7 @@ func (c *contender) suffer(ctx context.Context, begin time.Time) {
 		}
 	}
 	c.inOrder()
-	c.demo.report(c.name, Good, "the session endpoints are back")
+	c.demo.report(c.name, Neutral, "its session endpoints are back")
 
 	if _, ok := c.next(ctx); !ok {
 		return

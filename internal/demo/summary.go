@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -68,7 +69,7 @@ func (s Summary) Verdict() error {
 	case ours.SignIns > due:
 		return fmt.Errorf("there were %d sign-ins, and %d would have done", ours.SignIns, due)
 	case !s.Finished && !s.Interrupted:
-		return fmt.Errorf("the time was over before everything had happened")
+		return errors.New("the time was over before everything had happened")
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ type Timeline struct {
 }
 
 // TimelineWidth is how many columns a Timeline takes.
-const TimelineWidth = 76
+const TimelineWidth = 78
 
 // NewTimeline returns one that writes to out, in colour or without.
 func NewTimeline(out io.Writer, colour bool) *Timeline {
@@ -62,13 +62,8 @@ func (t *Timeline) Close() { io.WriteString(t.out, "\x1b[?25h") }
 // Event writes the event above the picture.
 func (t *Timeline) Event(e Event) {
 	line := eventLine(e)
-	switch e.Tone {
-	case Good:
-		line = t.paint(green, line)
-	case Bad:
-		line = t.paint(red, line)
-	}
-	t.draw(line+"\n", t.last)
+	colour := map[Tone]string{Good: green, Trouble: yellow, Bad: red}[e.Tone]
+	t.draw(t.paint(colour, line)+"\n", t.last)
 }
 
 // Tick draws the picture anew.
@@ -101,7 +96,7 @@ const (
 )
 
 func (t *Timeline) paint(colour, text string) string {
-	if !t.colour || text == "" {
+	if !t.colour || colour == "" || text == "" {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
@@ -135,11 +130,7 @@ func (t *Timeline) strip(values []byte, glyphs map[byte]glyph) string {
 			run++
 		}
 		g := glyphs[values[i]]
-		text := strings.Repeat(g.text, run-i)
-		if g.colour != "" {
-			text = t.paint(g.colour, text)
-		}
-		b.WriteString(text)
+		b.WriteString(t.paint(g.colour, strings.Repeat(g.text, run-i)))
 		i = run
 	}
 	return b.String()
@@ -166,7 +157,7 @@ func (t *Timeline) picture(now time.Duration, clients []Progress) string {
 func axis() string {
 	var b strings.Builder
 	for s := time.Duration(0); s < Duration; s += 5 * time.Second {
-		fmt.Fprintf(&b, "%-*s", int(5*time.Second*cells/Duration), "│"+seconds(s))
+		fmt.Fprintf(&b, "%-*s", int(5*time.Second*cells/Duration), fmt.Sprintf("│%.0f s", s.Seconds()))
 	}
 	return b.String()
 }
