@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"time"
 )
 
 // attempt makes one call to code that is not ours, and survives it: a panic
-// becomes an error without the secrets, and a call that does not return when its
-// context ends is left behind.
+// becomes an error, and a call that does not return when its context ends is
+// left behind. No error shows the secrets.
 func attempt[T any](ctx context.Context, call func(context.Context) (T, error), secrets ...string) (T, error) {
 	type outcome struct {
 		value T
@@ -20,12 +23,12 @@ func attempt[T any](ctx context.Context, call func(context.Context) (T, error), 
 		o := outcome{err: &unusableError{errors.New("jwtsession: a callback ended its goroutine")}}
 		defer func() {
 			if cause := recover(); cause != nil {
-				text := printable(redact(secrets...).text(fmt.Sprint(cause)), longestQuote)
-				o.err = &unusableError{fmt.Errorf("jwtsession: a callback panicked: %s", text)}
+				o.err = &unusableError{panicked(cause)}
 			}
 			returned <- o
 		}()
 		o.value, o.err = call(ctx)
+		o.err = redact(secrets...).error(o.err)
 	}()
 	select {
 	case o := <-returned:
@@ -40,5 +43,25 @@ func attempt[T any](ctx context.Context, call func(context.Context) (T, error), 
 	case <-timer.C:
 		var none T
 		return none, fmt.Errorf("jwtsession: a callback did not return when its time was over: %w", ctx.Err())
+	}
+}
+
+// panicked tells where a panic began, and not what it says, unless that is the
+// runtime's own: a provider may panic with the very credentials.
+func panicked(cause any) error {
+	what := fmt.Sprintf("with a value of type %T", cause)
+	if own, ok := cause.(runtime.Error); ok {
+		what = own.Error()
+	}
+	callers := make([]uintptr, 32)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])
+	for {
+		frame, more := frames.Next()
+		if frame.Function != "" && !strings.HasPrefix(frame.Function, "runtime.") {
+			return fmt.Errorf("jwtsession: a callback panicked in %s (%s:%d): %s", frame.Function, filepath.Base(frame.File), frame.Line, what)
+		}
+		if !more {
+			return fmt.Errorf("jwtsession: a callback panicked: %s", what)
+		}
 	}
 }

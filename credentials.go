@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"strings"
+	"unicode/utf8"
 )
 
 // Credentials are what a person signs in with. They are their own
@@ -16,9 +18,9 @@ import (
 // runs.
 //
 // However they are printed, encoded as JSON or logged, the password is left
-// out. Keep them in an exported field, or behind a pointer, if the struct that
-// holds them may be printed: fmt does not ask an unexported field how it wants
-// to be shown.
+// out. But fmt does not ask an unexported field how it wants to be shown: in a
+// struct that may be printed keep them in an exported field, or keep their
+// Retrieve method in place of them, a function that prints as an address.
 type Credentials struct {
 	Email    string
 	Password string
@@ -61,13 +63,15 @@ func (c Credentials) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct{ Email, Password string }{c.Email, redacted})
 }
 
-// validate says what is missing.
+// validate says what is missing, or cannot be sent.
 func (c Credentials) validate() error {
 	switch {
 	case c.Email == "":
-		return fmt.Errorf("jwtsession: the credentials have no e-mail address: set Credentials.Email")
+		return errors.New("jwtsession: the credentials have no e-mail address: set Credentials.Email")
 	case c.Password == "":
-		return fmt.Errorf("jwtsession: the credentials have no password: set Credentials.Password")
+		return errors.New("jwtsession: the credentials have no password: set Credentials.Password")
+	case !utf8.ValidString(c.Email), !utf8.ValidString(c.Password):
+		return errors.New("jwtsession: the credentials are not UTF-8, and JSON could not carry them unchanged: check how they are read")
 	}
 	return nil
 }

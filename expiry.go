@@ -12,9 +12,13 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// latestExpiry is the last second that RFC 3339 can write. An expiry beyond it
-// is a mistake, milliseconds for instance, and counts as no expiry at all.
-const latestExpiry = 253402300799 // 9999-12-31T23:59:59Z
+// RFC 3339 can write the years up to 9999, and the zero time stands for none. An
+// expiry outside of these is a mistake, milliseconds for instance, and counts as
+// no expiry at all.
+const (
+	earliestExpiry = -62135596799 // 0001-01-01T00:00:01Z
+	latestExpiry   = 253402300799 // 9999-12-31T23:59:59Z
+)
 
 // A clock is corrected only where that is sure to help: a smaller difference
 // is the round trip and the whole seconds of a Date header, a larger one says
@@ -56,16 +60,16 @@ func decodeClaims(token string) claims {
 }
 
 // unixTime reads seconds since 1970: an integer, exactly, or a decimal
-// fraction. What is neither, or beyond latestExpiry, is the zero time.
+// fraction. What is neither, or no expiry that can be written, is the zero time.
 func unixTime(number string) time.Time {
 	if seconds, err := strconv.ParseInt(number, 10, 64); err == nil {
-		if seconds < -latestExpiry || seconds > latestExpiry {
+		if seconds < earliestExpiry || seconds > latestExpiry {
 			return time.Time{}
 		}
 		return time.Unix(seconds, 0).UTC()
 	}
 	seconds, err := strconv.ParseFloat(number, 64)
-	if err != nil || math.IsNaN(seconds) || math.Abs(seconds) > latestExpiry {
+	if err != nil || math.IsNaN(seconds) || seconds < earliestExpiry || seconds > latestExpiry {
 		return time.Time{}
 	}
 	whole, fraction := math.Modf(seconds)
@@ -83,7 +87,8 @@ var expiresAtLayouts = []string{
 
 // parseExpiresAt reads a session's expiresAt: RFC 3339, and what other writers
 // of ISO 8601 make of it. A time without a zone is in UTC. What cannot be read
-// is the zero time, as is a time outside the years 1 to 9999.
+// is the zero time, as is what servers write for none: a time up to 1970, or after
+// the year 9999.
 func parseExpiresAt(s string) time.Time {
 	s = strings.ToUpper(strings.TrimSpace(s))
 	if len(s) > len("2006-01-02") && s[len("2006-01-02")] == ' ' {
@@ -137,5 +142,9 @@ func correctClock(expiry, requestStart, serverTime time.Time) time.Time {
 	if ahead.Abs() < smallestCorrection || ahead.Abs() > largestCorrection {
 		return expiry
 	}
-	return expiry.Add(ahead)
+	corrected := expiry.Add(ahead)
+	if corrected.Unix() < earliestExpiry || corrected.Unix() > latestExpiry {
+		return expiry
+	}
+	return corrected
 }

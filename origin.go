@@ -50,16 +50,16 @@ func parseSecureURL(s string) (*url.URL, error) {
 		return nil, fmt.Errorf("jwtsession: the URL of the API is not a URL: give one like %s", DefaultBaseURL)
 	}
 	switch {
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("jwtsession: the URL of the API has no host: give one like %s", DefaultBaseURL)
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		return nil, fmt.Errorf("%w: %s://%s would send secrets in the clear: use https", ErrInsecureURL, u.Scheme, u.Host)
 	case u.User != nil:
 		return nil, fmt.Errorf("jwtsession: the URL of the API at %s has a user name in it: credentials go into Config.Credentials", u.Host)
-	case u.Host == "" || u.Hostname() == "":
-		return nil, fmt.Errorf("jwtsession: the URL of the API has no host: give one like %s", DefaultBaseURL)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, fmt.Errorf("jwtsession: the URL of the API at %s has a query or a fragment: leave it out", u.Host)
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
-		return u, nil
 	}
-	return nil, fmt.Errorf("%w: %s://%s would send secrets in the clear: use https", ErrInsecureURL, u.Scheme, u.Host)
+	return u, nil
 }
 
 // isLoopback reports whether a connection to host stays on this machine.

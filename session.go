@@ -83,7 +83,6 @@ const (
 	userAgent       = "jwtsession/" + Version
 	largestAnswer   = 1 << 20
 	longestToken    = 16 << 10
-	longestQuote    = 200 // characters of an answer that is no JSON, in an error
 	jsonContentType = "application/json"
 )
 
@@ -95,7 +94,7 @@ const (
 type Client struct {
 	baseURL     string // without a slash at the end
 	host        string
-	credentials CredentialsProvider
+	credentials func(context.Context) (Credentials, error) // a function, which nobody can print; nil: none
 	http        http.Client
 	clock       func() time.Time
 }
@@ -117,10 +116,12 @@ func NewClient(baseURL string, c CredentialsProvider, hc *http.Client) (*Client,
 		return nil, err
 	}
 	client := &Client{
-		baseURL:     strings.TrimRight(base.String(), "/"),
-		host:        base.Host,
-		credentials: c,
-		clock:       time.Now,
+		baseURL: strings.TrimRight(base.String(), "/"),
+		host:    base.Host,
+		clock:   time.Now,
+	}
+	if c != nil {
+		client.credentials = c.Retrieve
 	}
 	if hc != nil {
 		client.http = *hc
@@ -157,10 +158,10 @@ func (c *Client) Revoke(ctx context.Context, s Session) error {
 }
 
 // String names the API that the client calls.
-func (c *Client) String() string { return "jwtsession.Client(" + c.host + ")" }
+func (c Client) String() string { return "jwtsession.Client(" + c.host + ")" }
 
 // Format prints what String returns, whatever the verb.
-func (c *Client) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
+func (c Client) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 
 // retrieve asks for the credentials. Its errors are the provider's own: there
 // has been no call to the server.
@@ -168,11 +169,12 @@ func (c *Client) retrieve(ctx context.Context) (Credentials, error) {
 	if c.credentials == nil {
 		return Credentials{}, &unusableError{errors.New("jwtsession: no credentials to sign in with: give NewClient a CredentialsProvider")}
 	}
-	credentials, err := c.credentials.Retrieve(ctx)
+	credentials, err := c.credentials(ctx)
 	if err == nil {
 		err = credentials.validate()
 	}
 	if err != nil {
+		err = redact(credentials.Password).error(err)
 		return Credentials{}, &unusableError{fmt.Errorf("jwtsession: get the credentials for %s: %w", c.host, err)}
 	}
 	return credentials, nil
@@ -187,13 +189,13 @@ func (c *Client) create(ctx context.Context, credentials Credentials) (Session, 
 	if err != nil {
 		return Session{}, c.fail(opCreate, err)
 	}
-	return c.session(ctx, opCreate, http.MethodPost, body, credentials.Password)
+	return c.session(ctx, opCreate, http.MethodPost, body, credentials.Password, credentials.Email)
 }
 
 // session makes a call that is answered with a session.
-func (c *Client) session(ctx context.Context, op operation, method string, body []byte, secret string) (Session, error) {
+func (c *Client) session(ctx context.Context, op operation, method string, body []byte, secrets ...string) (Session, error) {
 	start := c.clock()
-	answer, err := c.call(ctx, op, method, body, secret)
+	answer, err := c.call(ctx, op, method, body, secrets...)
 	if err != nil {
 		return Session{}, err
 	}
@@ -202,7 +204,8 @@ func (c *Client) session(ctx context.Context, op operation, method string, body 
 		ExpiresAt any `json:"expiresAt"`
 	}
 	if err := json.Unmarshal(answer.body, &parsed); err != nil {
-		return Session{}, c.fail(op, fmt.Errorf("the answer (%d bytes of %q) is not a session: %w", len(answer.body), answer.header.Get("Content-Type"), ErrMalformedToken))
+		kind := redact(secrets...).quote(answer.header.Get("Content-Type"))
+		return Session{}, c.fail(op, fmt.Errorf("the answer (%d bytes of %q) is not a session: %w", len(answer.body), kind, ErrMalformedToken))
 	}
 	token, _ := parsed.Token.(string)
 	if err := checkToken(token); err != nil {
@@ -219,9 +222,9 @@ type answer struct {
 	body   []byte
 }
 
-// call makes one call. The secret is the password at a sign-in, and else the
-// token that authorizes the call.
-func (c *Client) call(ctx context.Context, op operation, method string, body []byte, secret string) (answer, error) {
+// call makes one call. The first of the secrets, none of which any error will
+// show, is the token that authorizes the call, unless that is a sign-in.
+func (c *Client) call(ctx context.Context, op operation, method string, body []byte, secrets ...string) (answer, error) {
 	var content io.Reader
 	if body != nil {
 		content = bytes.NewReader(body)
@@ -237,7 +240,7 @@ func (c *Client) call(ctx context.Context, op operation, method string, body []b
 	if op == opCreate {
 		req.Header.Set("Content-Type", jsonContentType)
 	} else {
-		req.Header.Set("Authorization", "Bearer "+secret)
+		req.Header.Set("Authorization", "Bearer "+secrets[0])
 	}
 
 	res, err := c.http.Do(req)
@@ -246,15 +249,15 @@ func (c *Client) call(ctx context.Context, op operation, method string, body []b
 		if errors.As(err, &failed) {
 			err = failed.Err // what it adds is said by fail
 		}
-		return answer{}, c.fail(op, err)
+		return answer{}, c.fail(op, redact(secrets...).error(err))
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, largestAnswer))
 	if res.StatusCode/100 != 2 {
-		return answer{}, c.refusal(op, res, text, redact(secret))
+		return answer{}, c.refusal(op, res, text, redact(secrets...))
 	}
 	if err != nil {
-		return answer{}, c.fail(op, fmt.Errorf("read the answer: %w", err))
+		return answer{}, c.fail(op, fmt.Errorf("read the answer: %w", redact(secrets...).error(err)))
 	}
 	return answer{res.Header, text}, nil
 }
@@ -284,14 +287,14 @@ func (c *Client) refusal(op operation, res *http.Response, body []byte, secrets 
 			e.Message, _ = parsed.Error.(string)
 		}
 		e.Type, _ = parsed.Type.(string)
-		e.Message = printable(secrets.text(e.Message), longestQuote)
-		e.Type = printable(secrets.text(e.Type), longestQuote)
+		e.Message = secrets.quote(e.Message)
+		e.Type = secrets.quote(e.Type)
 	}
 	if e.Message == "" {
-		e.Message = printable(secrets.text(string(body)), longestQuote)
+		e.Message = secrets.quote(string(body))
 	}
 	if res.StatusCode/100 == 3 {
-		e.Message = "a redirect to " + redirectTarget(res) + ", which is not followed"
+		e.Message = "a redirect to " + secrets.quote(redirectTarget(res)) + ", which is not followed"
 	}
 	return e
 }
@@ -303,7 +306,7 @@ func redirectTarget(res *http.Response) string {
 	if err != nil {
 		return "an unknown host"
 	}
-	return fmt.Sprintf("%q", printable(target.Host, longestQuote))
+	return target.Host
 }
 
 // fail says what was tried, and where.
@@ -315,7 +318,7 @@ func (c *Client) fail(op operation, err error) error {
 // Its errors give the token's length and nothing else of it.
 func checkToken(token string) error {
 	if token == "" {
-		return fmt.Errorf("%w: there is none in the answer", ErrMalformedToken)
+		return fmt.Errorf("%w: there is none", ErrMalformedToken)
 	}
 	if len(token) > longestToken {
 		return fmt.Errorf("%w: %d bytes, more than %d", ErrMalformedToken, len(token), longestToken)

@@ -1,0 +1,61 @@
+package jwtsession
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
+)
+
+// X2: who, what, when it expires, and the attempt. X3: which session, by the
+// first 8 characters of its jti.
+func TestTheLogTellsWhoWhatWhenAndTheAttempt(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		box.Inject(sessiontest.OpRefresh, 1, sessiontest.Fault{Status: 503, Body: "busy with clerk@example.com", ContentType: "text/plain"})
+		var r testimony
+		ts := newSource(t, box, r.listen)
+		jti := decodeClaims(token(t, ts)).jti
+		pass(time.Until(ts.Status().RefreshAt) + 2*time.Second)
+		var signedIn, failed, refreshed map[string]any
+		lines := strings.Split(strings.TrimSpace(r.json.String()), "\n")
+		for i, line := range []*map[string]any{&signedIn, &failed, &refreshed} {
+			if len(lines) != 3 || json.Unmarshal([]byte(lines[i]), line) != nil {
+				t.Fatalf("the log is %q, want three lines of JSON", lines)
+			}
+			for key, want := range map[string]any{"account": "example.com", "session": jti[:8]} {
+				if (*line)[key] != want {
+					t.Errorf("line %d has %s %v, want %v", i+1, key, (*line)[key], want)
+				}
+			}
+			if (*line)["expiresAt"] == nil {
+				t.Errorf("line %d has no expiry: %s", i+1, lines[i])
+			}
+		}
+		if signedIn["msg"] != "jwtsession: signed in" || signedIn["level"] != "INFO" {
+			t.Errorf("the sign-in is logged as %v", signedIn)
+		}
+		if failed["msg"] != "jwtsession: refresh failed" || failed["level"] != "WARN" || failed["attempt"] != 1.0 || failed["retryIn"] == nil || !strings.Contains(fmt.Sprint(failed["error"]), "503") {
+			t.Errorf("the failure is logged as %v, want the first attempt, its error and when the next one is due", failed)
+		}
+		if refreshed["msg"] != "jwtsession: refreshed" || refreshed["attempt"] != 2.0 || refreshed["expiresAt"] == signedIn["expiresAt"] {
+			t.Errorf("the refresh is logged as %v, want attempt 2 and another expiry", refreshed)
+		}
+		all := r.text.String() + r.json.String()
+		if strings.Contains(all, "clerk") || strings.Contains(all, jti[:9]) || len(jti) != 36 {
+			t.Errorf("the log has more of the e-mail address than its domain, or more than 8 characters of the jti: %s", all)
+		}
+	})
+}
+
+// X3
+func TestAShortOrMissingJTIIsLoggedAsItIs(t *testing.T) {
+	for jti, want := range map[any]string{"abc": "abc", "12345678": "12345678", "123456789": "12345678", "": "", 7: ""} {
+		s := newSnapshot(Session{Token: signedToken(map[string]any{"jti": jti})}, time.Now())
+		if s.jti != want {
+			t.Errorf("a jti of %v: got %q, want %q", jti, s.jti, want)
+		}
+	}
+}
