@@ -40,7 +40,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	if s.options.strict != nil && call.Op != OpResource {
+	if s.options.strict != nil && r.URL.Path == sessionPath {
 		s.inspect(call.Op, r, body)
 	}
 	if f == nil {
