@@ -29,7 +29,7 @@ func TestAStoreBrokenOnPurposeFails(t *testing.T) {
 			for name := range strings.FieldsSeq(b.demands) {
 				r := verdict(t, demandNamed(t, name),
 					func(t *testing.T) cache.Cache { return newShelf(t, b.flaw, life) },
-					WithSecondHandle(anotherHandle), WithLeaseLife(life))
+					WithSecondHandle(anotherHandle), WithLeaseLife(life), WithPrecision(10*time.Millisecond))
 				if !r.Failed() {
 					t.Errorf("%s of a store with %s: got a pass, want a failure", name, b.flaw)
 				}
@@ -98,6 +98,18 @@ func TestTheLossOfALeaseIsSkippedWhereItIsNotKnownHow(t *testing.T) {
 		r := verdict(t, demandNamed(t, name), func(t *testing.T) cache.Cache { return newShelf(t, noFlaw, 0) })
 		if !r.isSkipped || r.Failed() {
 			t.Errorf("%s without options: got skipped=%v and failures %q, want it skipped", name, r.isSkipped, r.failures)
+		}
+	}
+}
+
+func TestTheLossOfALeaseIsTriedAsTheOptionSays(t *testing.T) {
+	for f, name := range map[flaw]string{
+		storesAfterLoss: "ALostLeaseWritesNothing",
+		lostUnlockFrees: "UnlockOfALostLeaseLeavesTheNextHolderAlone",
+	} {
+		r := verdict(t, demandNamed(t, name), func(t *testing.T) cache.Cache { return newShelf(t, f, 0) }, WithLeaseLoss(lose))
+		if r.isSkipped || !r.Failed() {
+			t.Errorf("%s of a store with %s, with WithLeaseLoss: got skipped=%v and failures %q, want a failure", name, f, r.isSkipped, r.failures)
 		}
 	}
 }

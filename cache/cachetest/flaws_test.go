@@ -41,6 +41,7 @@ const (
 	ttlIsRounded    flaw = "a TTL that is rounded to zero"
 	ttlMayBeOver    flaw = "a TTL that was over and counts as unknown"
 	ttlIsGuessed    flaw = "a TTL where none was given"
+	endsAfterTTL    flaw = "an entry that ends after its TTL"
 	endsBeforeTTL   flaw = "an entry that ends before its TTL"
 
 	deleteIsLost     flaw = "a lost delete"
@@ -111,6 +112,7 @@ var broken = []struct {
 	{ttlIsRounded, "AnEntryWhoseLifeIsOverIsAMiss"},
 	{ttlMayBeOver, "AnEntryWhoseLifeIsOverIsAMiss"},
 	{ttlIsGuessed, "TheTTLIsTheLifeThatIsLeft"},
+	{endsAfterTTL, "AnEntryWhoseLifeIsOverIsAMiss"},
 	{endsBeforeTTL, "AnEntryWhoseLifeIsOverIsAMiss"},
 
 	{deleteIsLost, "ADeletedEntryIsGone KeysAreIndependent"},
@@ -173,7 +175,7 @@ func (f flaw) leaseName(key string) string {
 func (f flaw) loaded(e cache.Entry, stored shelved, isThere bool) (cache.Entry, error) {
 	isStored := stored.data != nil || stored.ttl != 0
 	switch {
-	case f == ttlOnlyReported && isStored:
+	case f == ttlOnlyReported && isStored, f == endsAfterTTL && isStored && e.TTL > -500*time.Millisecond:
 		return cache.Entry{Data: e.Data, TTL: max(1, e.TTL)}, nil
 	case f == missIsAnError && !isThere:
 		return cache.Entry{}, errors.New("not found")

@@ -22,7 +22,8 @@ type shelf struct {
 	mu      sync.Mutex // never held across a wait
 	entries map[string]shelved
 	holders map[string]*shelfLease
-	changed chan struct{} // closed and replaced when a lease ends
+	changed chan struct{}   // closed and replaced when a lease ends
+	givenUp map[string]bool // by the flaw givenUpLockTakesLease, which has one such Lock per key
 }
 
 type shelved struct {
@@ -44,6 +45,7 @@ func newShelf(t *testing.T, f flaw, life time.Duration) *shelfHandle {
 		entries: make(map[string]shelved),
 		holders: make(map[string]*shelfLease),
 		changed: make(chan struct{}),
+		givenUp: make(map[string]bool),
 	}
 	t.Cleanup(func() { close(s.ended) })
 	return s.handle()
@@ -112,7 +114,12 @@ func (h *shelfHandle) Lock(ctx context.Context, key string) (cache.Lease, error)
 		h.await(ctx, changed)
 		if ctx.Err() != nil {
 			if h.flaw == givenUpLockTakesLease {
-				go h.Lock(context.Background(), key)
+				h.mu.Lock()
+				if !h.givenUp[key] {
+					h.givenUp[key] = true
+					go h.Lock(context.Background(), key)
+				}
+				h.mu.Unlock()
 			}
 			return nil, h.failure(ctx)
 		}

@@ -20,7 +20,7 @@ const (
 	grace = 5 * time.Second
 
 	// brief is how long an attempt to take a lease that is held goes on.
-	brief = 60 * time.Millisecond
+	brief = 40 * time.Millisecond
 )
 
 // errStuck is the error of a call that was given up.
