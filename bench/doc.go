@@ -2,5 +2,8 @@
 // same job, in the same run of the same program. It is a module of its own, so
 // that none of its dependencies become the library's.
 //
-// The commands and tests are listed in README.md.
+//	go run ./ratios                               time and allocations per request
+//	go run ./peers                                what comes of failures, library by library
+//	go test -run - -bench Scale -benchtime 1x .   what 100,000 sources cost
+//	go test -race ./...                           third-party consumers of the source
 package bench

@@ -102,7 +102,7 @@ func TestManySourcesRestWithoutGoroutinesAndAreCollectedOnceForgotten(t *testing
 				if c.left != 0 {
 					t.Errorf("%d of %d forgotten sources were not collected", c.left, n)
 				}
-				if c.bytesLeft > maxSourceBytes/10 { // with its timer each would leave half as much again
+				if c.bytesLeft > maxSourceBytes/10 { // with its timer each leaves about 150
 					t.Errorf("the forgotten sources left %.0f bytes each behind, want them back", c.bytesLeft)
 				}
 			})
