@@ -141,7 +141,10 @@ func checkKeys(t testing.TB, s *subject) {
 	s.untilJudged(t, "lease", "the leases of different keys exclude each other", func(key string) bool {
 		held := s.first.mustLock(t, key)
 		for _, other := range []string{strings.ToUpper(key), key + "-", "other-" + key} {
-			if _, err := s.second.lockWithin(patience, other); err != nil {
+			another, err := s.second.lockWithin(patience, other)
+			if err == nil {
+				another.mustUnlock(t)
+			} else {
 				t.Errorf("Lock(%q) through %s, while somebody holds the lease on %q alone: got error %q, want the lease: "+
 					"an account would wait for another's sign-in", other, s.second.name, key, err)
 			}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -22,8 +24,9 @@ type shelf struct {
 	mu      sync.Mutex // never held across a wait
 	entries map[string]shelved
 	holders map[string]*shelfLease
-	changed chan struct{}   // closed and replaced when a lease ends
-	givenUp map[string]bool // by the flaw givenUpLockTakesLease, which has one such Lock per key
+	left    map[*shelfLease]string // keys of the leases that are not unlocked
+	changed chan struct{}          // closed and replaced when a lease ends
+	givenUp map[string]bool        // by the flaw givenUpLockTakesLease, which has one such Lock per key
 }
 
 type shelved struct {
@@ -44,10 +47,18 @@ func newShelf(t *testing.T, f flaw, life time.Duration) *shelfHandle {
 		ended:   make(chan struct{}),
 		entries: make(map[string]shelved),
 		holders: make(map[string]*shelfLease),
+		left:    make(map[*shelfLease]string),
 		changed: make(chan struct{}),
 		givenUp: make(map[string]bool),
 	}
-	t.Cleanup(func() { close(s.ended) })
+	t.Cleanup(func() {
+		close(s.ended)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if f == noFlaw && len(s.left) > 0 {
+			t.Errorf("leases that the suite did not unlock, by their keys: got %v, want none: one that its holder renews would go on for ever", slices.Collect(maps.Values(s.left)))
+		}
+	})
 	return s.handle()
 }
 
@@ -171,6 +182,7 @@ func (h *shelfHandle) take(l *shelfLease) <-chan struct{} {
 		return h.changed
 	}
 	h.holders[name] = l
+	h.left[l] = l.key
 	l.taken = h.now()
 	if h.flaw != loadedIsFromBeforeTheWait {
 		l.entry, l.miss = h.load(l.key)
@@ -268,6 +280,7 @@ func (l *shelfLease) Unlock() error {
 		return h.flaw.unlockAgain(l)
 	}
 	l.isUnlocked = true
+	delete(h.left, l)
 	if l.pending != nil {
 		l.pending()
 	}
