@@ -100,6 +100,22 @@ func TestCtrlCEndsTheDemoWithTheSummarySoFar(t *testing.T) {
 	}
 }
 
+// Requests of the plain client queue up then, each to sign in by itself.
+func TestCtrlCInTheMiddleOfTheOutageEndsTheDemoAtOnce(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "demo")
+	p.line(t, "oauth2 alone  sign-in failed: 503")
+	p.Process.Signal(os.Interrupt)
+	begin := time.Now()
+	code, output := p.exit(t)
+	if took := time.Since(begin); code != exitOK || took > 4*time.Second {
+		t.Errorf("got code %d after %v, want %d at once; stderr: %s", code, took, exitOK, p.stderr)
+	}
+	if ours, _ := row(t, output, "failed"); ours != 0 {
+		t.Errorf("got %d failed, want none", ours)
+	}
+}
+
 // onTerminal runs the demo for a second on a terminal of that width.
 func onTerminal(t *testing.T, width int, environment []string, args string) string {
 	t.Helper()

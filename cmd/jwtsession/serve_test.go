@@ -174,7 +174,10 @@ func TestServeAnswersCurlAsTheAPIDoes(t *testing.T) {
 
 func TestTheCurlLinesOfServeWorkAsTheyArePrinted(t *testing.T) {
 	needCurl(t)
-	_, _, curls := serving(t, "--tls", "--email", "o'neil@example.com", "--password", `it's "quoted" $HOME\`)
+	_, base, curls := serving(t, "--tls", "--email", "o'neil@example.com", "--password", `it's "quoted" $HOME\`)
+	if !strings.HasPrefix(base, "https://127.0.0.1:") {
+		t.Errorf("got the base URL %s, want one with https", base)
+	}
 	shell := func(line, token string) curlAnswer {
 		t.Helper()
 		cmd := exec.Command("sh", "-c", line+` -w '\n%{http_code} %{content_type}'`)
