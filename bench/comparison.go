@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/sha256"
 	"runtime"
 	"slices"
 	"sync"
@@ -107,6 +108,19 @@ func elapsed(operation func() error, n int, parallel bool) time.Duration {
 	repeat(operation, n-n/workers*(workers-1))
 	all.Wait()
 	return time.Since(start)
+}
+
+// FreeProcessors is how many processors this program has to itself at the moment:
+// how much faster work that shares nothing is done by one goroutine on each than
+// by one alone. Where other programs take theirs, operations in parallel cost what
+// they cost one after the other.
+func FreeProcessors() float64 {
+	work := func() error { sha256.Sum256(make([]byte, 256)); return nil }
+	var speedups []float64
+	for range 9 {
+		speedups = append(speedups, float64(elapsed(work, 20_000, false))/float64(elapsed(work, 20_000, true)))
+	}
+	return Median(speedups)
 }
 
 // repeat panics if the operation fails: the figures would be worth nothing.

@@ -41,8 +41,10 @@ func main() {
 	}
 	fmt.Printf("%s %s/%s, %d processors; medians of %d rounds, %d MiB of other live data\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), *rounds, *heap)
+	free := bench.FreeProcessors()
 	beyond := report(os.Stdout, comparisons, *rounds, *slice)
 	fmt.Println("\nRoundTrip may allocate what a copy of the request takes, with one header more: nothing for the token.")
+	fmt.Printf("Parallel lines need idle processors: %.1f were free before, and %.1f after.\n", free, bench.FreeProcessors())
 	if beyond > 0 {
 		fmt.Printf("Beyond their bounds: %d of %d lines.\n", beyond, len(comparisons))
 		os.Exit(1)
