@@ -227,6 +227,32 @@ func TestAStoreThatCannotBeWrittenCostsSharingAndNeverTheSession(t *testing.T) {
 	}
 }
 
+// lateLocks is a store whose Lock ignores its context, and succeeds in the end.
+type lateLocks struct{ cache.Cache }
+
+func (s lateLocks) Lock(_ context.Context, key string) (cache.Lease, error) {
+	time.Sleep(time.Minute)
+	return s.Cache.Lock(context.Background(), key)
+}
+
+// C4: or nobody would ever hold it again.
+func TestALeaseThatComesTooLateIsGivenBack(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		store := cache.NewMemory()
+		ts := newSource(t, box, through(lateLocks{store}))
+		token(t, ts)
+		pass(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		lease, err := store.Lock(ctx, ts.sharing.sealer.Name())
+		if err != nil {
+			t.Fatalf("the lease is still held: %v", err)
+		}
+		lease.Unlock()
+		ts.Close()
+	})
+}
+
 // C2: whoever knows the address only, or has another password, gets nothing.
 func TestAWrongPasswordOpensNoEntryAndAsksTheServer(t *testing.T) {
 	for name, key := range map[string][]byte{"a key": []byte("thirty-two bytes of a test's key"), "the password alone": nil} {
