@@ -1,0 +1,102 @@
+//go:build unix
+
+package rediscache
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jwtsession/jwtsession/cache"
+)
+
+// bound is what a call may take when the server is away: far more than the
+// store's timeout, since the machine may be busy, and less than what go-redis
+// takes by itself, which is 1.8 seconds with a server that is dead and five with
+// one that hangs. Virtual time shows the exact bound.
+const bound = time.Second
+
+// C4: each call is bounded, and all is well when the server is back.
+func TestEveryCallIsBoundedWhileTheServerIsAway(t *testing.T) {
+	for name, outage := range map[string]struct{ begin, end func(*server) }{
+		"killed and started again": {(*server).kill, (*server).start},
+		"stopped and continued": {
+			func(s *server) { s.signal(syscall.SIGSTOP) },
+			func(s *server) { s.signal(syscall.SIGCONT) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t)
+			c := New(s.client(t), WithLease(time.Second))
+			held := mustLock(t, c, "held")
+			outage.begin(s)
+			for _, call := range []struct {
+				name string
+				do   func() error
+			}{
+				{"Load", func() error { _, err := c.Load(t.Context(), "k"); return err }},
+				{"Lock", func() error { _, err := c.Lock(t.Context(), "k"); return err }},
+				{"Delete", func() error { return held.Delete(t.Context()) }},
+				{"Store", func() error { return held.Store(t.Context(), cache.Entry{Data: []byte("data")}) }},
+				{"Unlock", held.Unlock},
+			} {
+				start := time.Now()
+				err := call.do()
+				if took := time.Since(start); err == nil || took > bound {
+					t.Errorf("%s: got %v after %v, want an error within %v", call.name, err, took, bound)
+				} else {
+					t.Logf("%s: %v after %v", call.name, err, took)
+				}
+			}
+			outage.end(s)
+			waitFor(t, "the store to work again", func() bool {
+				ctx, cancel := context.WithTimeout(t.Context(), bound)
+				defer cancel()
+				l, err := c.Lock(ctx, "held")
+				return err == nil && l.Store(ctx, cache.Entry{Data: []byte("again"), TTL: time.Hour}) == nil
+			})
+			wantLoad(t, c, "held", "again")
+		})
+	}
+}
+
+// C4: callers come and go, and do not leave goroutines behind.
+func TestGoroutinesDoNotPileUpWhileTheServerHangs(t *testing.T) {
+	s := startServer(t)
+	client := s.client(t)
+	c := New(client)
+	wantMiss(t, c, "k")
+	before := runtime.NumGoroutine()
+	s.signal(syscall.SIGSTOP)
+	var callers sync.WaitGroup
+	for range 500 {
+		callers.Go(func() {
+			start := time.Now()
+			_, err := c.Load(t.Context(), "k")
+			if took := time.Since(start); err == nil || took > bound {
+				t.Errorf("Load: got %v after %v, want an error within %v", err, took, bound)
+			}
+		})
+		callers.Go(func() {
+			start := time.Now()
+			_, err := c.Lock(t.Context(), "k")
+			if took := time.Since(start); err == nil || took > bound {
+				t.Errorf("Lock: got %v after %v, want an error within %v", err, took, bound)
+			}
+		})
+	}
+	callers.Wait()
+	// Each call under way may have a goroutine here and a few in the client's
+	// pool, and each lease that is being given back one.
+	if got, most := runtime.NumGoroutine()-before, 6*maxCalls; got > most {
+		t.Errorf("goroutines after 1000 calls that were given up: got %d more, want %d at most", got, most)
+	} else {
+		t.Logf("goroutines after 1000 calls that were given up: %d more", got)
+	}
+	s.signal(syscall.SIGCONT)
+	waitFor(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before+client.Options().PoolSize })
+	mustStore(t, mustLock(t, c, "k"), "again", time.Hour)
+}

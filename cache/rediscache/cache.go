@@ -1,0 +1,144 @@
+package rediscache
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/jwtsession/jwtsession/cache"
+)
+
+const (
+	defaultLease   = 10 * time.Second
+	defaultTimeout = 250 * time.Millisecond
+	defaultPrefix  = "jwtsession"
+)
+
+// Cache is a [cache.Cache] in Redis. Make one with [New]. It is safe for
+// concurrent use; sharing one between all sources of a process shares what
+// waiting costs.
+type Cache struct {
+	client  redis.UniversalClient
+	address string
+	prefix  string
+	lease   time.Duration
+	timeout time.Duration
+	slots   chan struct{} // a token per call under way
+	debts   chan struct{} // a token per lease that is being given back in the background
+	hints   *hints
+}
+
+// An Option changes a setting of a [Cache].
+type Option func(*Cache)
+
+// WithLease sets how long a lease outlives its last renewal; the default is 10
+// seconds, and so is what a value that is not positive stands for. It bounds
+// how long others wait for a holder that died, and how long a holder may be
+// stopped or cut off without losing it. It should be several times the timeout
+// of [WithTimeout], since it is renewed at a third.
+func WithLease(d time.Duration) Option {
+	return func(c *Cache) {
+		if d > 0 {
+			c.lease = d
+		}
+	}
+}
+
+// WithTimeout bounds each round trip to Redis, with the dials, retries and
+// waits for a connection that the client needs for it; the default is 250
+// milliseconds, and so is what a value that is not positive stands for. The
+// wait for a lease that somebody else holds is not a round trip: it is bounded
+// by the context of Lock alone.
+func WithTimeout(d time.Duration) Option {
+	return func(c *Cache) {
+		if d > 0 {
+			c.timeout = d
+		}
+	}
+}
+
+// WithPrefix sets what the names in Redis begin with, after an opening brace;
+// the default is "jwtsession". All who share sessions need the same prefix.
+func WithPrefix(prefix string) Option {
+	return func(c *Cache) { c.prefix = prefix }
+}
+
+// New returns a store in the Redis that client is connected to. It does not
+// connect. The client stays the caller's: the store never closes it, and is of
+// no use once it is closed. New panics if client is nil.
+func New(client redis.UniversalClient, options ...Option) *Cache {
+	if client == nil {
+		panic("rediscache: New with a nil client")
+	}
+	c := &Cache{
+		client:  client,
+		address: addressOf(client),
+		prefix:  defaultPrefix,
+		lease:   defaultLease,
+		timeout: defaultTimeout,
+		slots:   make(chan struct{}, maxCalls),
+		debts:   make(chan struct{}, maxCalls),
+	}
+	for _, option := range options {
+		option(c)
+	}
+	c.hints = newHints(client, channelPattern(c.prefix))
+	return c
+}
+
+// names are what one key is called in Redis.
+type names struct{ entry, lock, channel string }
+
+// escapeBraces keeps a key from ending the hash tag that it stands in. It maps
+// different keys to different names.
+var escapeBraces = strings.NewReplacer("%", "%25", "{", "%7B", "}", "%7D")
+
+func (c *Cache) names(key string) names {
+	tag := "{" + escapeBraces.Replace(c.prefix) + ":" + escapeBraces.Replace(key) + "}"
+	return names{entry: tag + ":entry", lock: tag + ":lock", channel: tag + ":changed"}
+}
+
+// escapeGlob makes a prefix stand for itself in a pattern.
+var escapeGlob = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+
+func channelPattern(prefix string) string {
+	return "{" + escapeGlob.Replace(escapeBraces.Replace(prefix)) + ":*}:changed"
+}
+
+// Load implements [cache.Cache] with one round trip. An error other than
+// [cache.ErrMiss] says that Redis did not answer in time or refused.
+func (c *Cache) Load(ctx context.Context, key string) (cache.Entry, error) {
+	reply, err := c.run(ctx, loadScript, []string{c.names(key).entry})
+	if err != nil {
+		return cache.Entry{}, c.failure(ctx, "load from", err)
+	}
+	return c.parseEntry(reply)
+}
+
+// parseEntry reads what loadScript returns: nothing, or the value, which begins
+// with the value of the lease it was written under, and what PTTL says of it.
+func (c *Cache) parseEntry(reply any) (cache.Entry, error) {
+	fields, _ := reply.([]any)
+	if len(fields) == 0 {
+		return cache.Entry{}, cache.ErrMiss
+	}
+	value, _ := fields[0].(string)
+	left, _ := fields[len(fields)-1].(int64)
+	const noExpiry = -1
+	switch {
+	case len(value) < leaseValueLength:
+		return cache.Entry{}, fmt.Errorf("rediscache: redis at %s: the entry was not written by this package: %w",
+			c.address, cache.ErrMiss)
+	case left == noExpiry:
+		left = 0
+	case left <= 0:
+		return cache.Entry{}, cache.ErrMiss
+	}
+	return cache.Entry{
+		Data: []byte(value[leaseValueLength:]),
+		TTL:  time.Duration(left) * time.Millisecond,
+	}, nil
+}

@@ -1,0 +1,75 @@
+// Package rediscache shares sessions between the processes of a fleet, through
+// Redis 6 or newer or Valkey: standalone, behind Sentinel, or a Cluster.
+//
+//	client := redis.NewUniversalClient(&redis.UniversalOptions{
+//		Addrs:                 []string{"cache.example.com:6379"},
+//		ContextTimeoutEnabled: true,
+//	})
+//	store := rediscache.New(client)
+//
+// # What is stored
+//
+// Each key has two names and a channel, whose common hash tag puts them on one
+// node of a Cluster. With the default prefix these are
+//
+//	{jwtsession:KEY}:entry    the entry, which expires with the session
+//	{jwtsession:KEY}:lock     who holds the lease, which expires with the lease
+//	{jwtsession:KEY}:changed  where the end of a lease is announced
+//
+// The braces that a key contains are written as %7B and %7D, and a percent sign
+// as %25.
+//
+// # The lease
+//
+// A lease is a name with a random value and a life of 10 seconds ([WithLease]).
+// The holder renews it at a third of its life for as long as it holds it. A
+// holder that is killed, stopped or cut off does not, and the lease is free once
+// its life is over. Whoever then continues with it gets [cache.ErrLeaseLost]:
+// each Store and Delete checks in Redis, in the step that writes, that the lease
+// is still its own. All lives are relative and counted by Redis, so the clocks
+// of the machines never meet.
+//
+// Everything is a Lua script that may be run again without harm, because
+// go-redis sends a command again when the answer to it got lost.
+//
+// Those who wait for a lease ask again at growing, random intervals of at most
+// half a second. While a wait goes on, the process also listens for the
+// announcement that the lease has ended, over one connection for all of its
+// waits; that only makes the next question come sooner, and none is lost if
+// listening is not allowed.
+//
+// This is no Redlock, and does not need to be: the lease saves work and does
+// not guard anything that must not happen twice. If Redis fails over to a
+// replica that had not heard of a lease yet, two processes may hold it, and the
+// price is one session call too many. Of the two, only the one whose value is in
+// Redis can write.
+//
+// # When Redis is slow or away
+//
+// No round trip keeps its caller waiting for more than 250 milliseconds
+// ([WithTimeout]), whatever the client's own timeouts and retries are. go-redis
+// ignores deadlines while it reads from a connection unless the client was made
+// with ContextTimeoutEnabled. Without it, a call that was given up holds its
+// goroutine and its connection until the client's ReadTimeout; the store never
+// has more than 64 calls under way and refuses further ones. So set
+// ContextTimeoutEnabled.
+//
+// # Access rights
+//
+// A user that is for this alone needs these ACL rules (with another prefix,
+// replace it in each; a star, a question mark, an opening square bracket and a
+// backslash in the prefix are preceded by a backslash):
+//
+//	resetkeys resetchannels -@all
+//	~{jwtsession:*
+//	+eval +evalsha +get +set +del +pexpire +pttl
+//	&{jwtsession:*}:changed
+//	+publish +psubscribe
+//
+// The last two lines may be left out: then those who wait ask only at their
+// intervals. A Cluster adds
+//
+//	+cluster|slots +command
+//
+// (Redis 6, which has no rules for a subcommand: +cluster).
+package rediscache

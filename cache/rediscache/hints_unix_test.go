@@ -1,0 +1,119 @@
+//go:build unix
+
+package rediscache
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// C6, with the documented rights, and on a Cluster whichever nodes the waiter
+// listens at and the keys are on.
+func TestTheEndOfALeaseIsAnnounced(t *testing.T) {
+	announcements := func(t *testing.T, options redis.UniversalOptions, nodes ...*server) {
+		options.Username, options.Password = "fleet", "secret"
+		holder, waiter := New(connectTo(options)(t)), New(connectTo(options)(t))
+		for i := range 20 {
+			key := fmt.Sprintf("k%d", i)
+			channel := waiter.names(key).channel
+			announced := waiter.hints.join(channel)
+			waitFor(t, "the waiter to listen", func() bool {
+				var listening int64
+				for _, node := range nodes {
+					listening += node.client(t).PubSubNumPat(t.Context()).Val()
+				}
+				return listening == 1
+			})
+			l := mustLock(t, holder, key)
+			if i%2 == 0 {
+				mustStore(t, l, "data", time.Hour)
+			} else if err := l.Unlock(); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-announced:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("the end of the lease on %q: got no announcement in 10 s, want one", key)
+			}
+			waiter.hints.leave(channel, announced)
+		}
+		waitFor(t, "the waiter to hang up", func() bool {
+			for _, node := range nodes {
+				if node.client(t).PubSubNumPat(t.Context()).Val() > 0 {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	t.Run("over TLS", func(t *testing.T) {
+		s := startTLSServer(t, "user fleet on >secret "+documentedRights(t, false))
+		announcements(t, redis.UniversalOptions{Addrs: []string{s.options.Addr}, TLSConfig: s.options.TLSConfig}, s)
+	})
+	t.Run("in a Cluster", func(t *testing.T) {
+		nodes := startCluster(t, 3, "user fleet on >secret "+documentedRights(t, true))
+		announcements(t, redis.UniversalOptions{Addrs: nodes.addresses(), IsClusterMode: true}, nodes...)
+	})
+}
+
+// C6: pub/sub is only a hint.
+func TestWithoutTheRightToChannelsThoseWhoWaitGetTheLeaseAllTheSame(t *testing.T) {
+	rights, _, isCut := strings.Cut(documentedRights(t, false), "&{")
+	if !isCut || strings.Contains(rights, "publish") {
+		t.Fatalf("rights that are not about channels: got %q, want the first lines of the list", rights)
+	}
+	s := startServer(t, "user fleet on >secret "+rights)
+	options := s.options
+	options.Username, options.Password = "fleet", "secret"
+	client := redis.NewClient(&options)
+	t.Cleanup(func() { _ = client.Close() })
+	c := New(client)
+	held := mustLock(t, c, "k")
+	got := make(chan error)
+	go func() {
+		l, err := c.Lock(t.Context(), "k")
+		if err == nil {
+			err = l.Unlock()
+		}
+		got <- err
+	}()
+	time.Sleep(5 * firstPause) // so that it tries to listen
+	mustStore(t, held, "data", time.Hour)
+	if err := <-got; err != nil {
+		t.Errorf("Lock of one who waited: got %v, want the lease", err)
+	}
+	denied := s.client(t).Do(t.Context(), "ACL", "LOG").String()
+	if !strings.Contains(denied, "psubscribe") || !strings.Contains(denied, "publish") {
+		t.Errorf("what the server denied: got %s, want psubscribe and publish, or nothing was tried", denied)
+	}
+}
+
+// C6: keys share a hash slot.
+func TestTheNamesOfAKeyAreInOneHashSlot(t *testing.T) {
+	client := startServer(t).client(t)
+	for _, key := range []string{"k", "", "}", "{}", "a{b}c", "}{", "%7D", "ä:*"} {
+		names := New(client, WithPrefix("p{r}e")).names(key)
+		slots := map[int64]bool{}
+		for _, name := range []string{names.entry, names.lock, names.channel} {
+			slots[client.ClusterKeySlot(t.Context(), name).Val()] = true
+		}
+		if len(slots) != 1 {
+			t.Errorf("hash slots of %q: got %d, want 1: %+v", key, len(slots), names)
+		}
+	}
+}
+
+func TestDifferentKeysHaveDifferentNames(t *testing.T) {
+	seen := map[string]string{}
+	for _, key := range []string{"k", "", "}", "{", "{}", "%7D", "%7B", "%257D", "a{b}c", "k:entry"} {
+		name := New(redis.NewClient(&redis.Options{})).names(key).entry
+		if other, isSeen := seen[name]; isSeen {
+			t.Errorf("name of %q: got %q, which is the name of %q too", key, name, other)
+		}
+		seen[name] = key
+	}
+}

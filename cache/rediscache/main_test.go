@@ -1,0 +1,86 @@
+package rediscache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/jwtsession/jwtsession/cache"
+)
+
+// roleVariable makes the test binary play one of roles instead of running tests.
+const roleVariable = "REDISCACHE_TEST_ROLE"
+
+// roles are what a test may start as a process of its own.
+var roles = map[string]func(){}
+
+func TestMain(m *testing.M) {
+	if role, isSet := os.LookupEnv(roleVariable); isSet {
+		roles[role]()
+		os.Exit(0)
+	}
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		fmt.Fprintln(os.Stderr, "rediscache: NOT TRIED without redis-server: a real server, a Cluster, TLS, ACLs, killed and stopped processes")
+	}
+	redis.SetLogger(silent{})
+	os.Exit(m.Run())
+}
+
+// silent drops what go-redis logs about the failures that the tests cause.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+// requireRedisServer skips the test where no redis-server is installed, or fails
+// it where one has to be.
+func requireRedisServer(t testing.TB) string {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	switch {
+	case err == nil:
+	case os.Getenv("CI") != "":
+		t.Fatal("redis-server is not installed, and in CI it has to be")
+	default:
+		t.Skip("not tried: redis-server is not installed")
+	}
+	return path
+}
+
+func mustLock(t testing.TB, c *Cache, key string) cache.Lease {
+	t.Helper()
+	l, err := c.Lock(t.Context(), key)
+	if err != nil {
+		t.Fatalf("Lock(%q): got %v, want a lease", key, err)
+	}
+	t.Cleanup(func() { _ = l.Unlock() })
+	return l
+}
+
+func mustStore(t testing.TB, l cache.Lease, data string, ttl time.Duration) {
+	t.Helper()
+	if err := l.Store(t.Context(), cache.Entry{Data: []byte(data), TTL: ttl}); err != nil {
+		t.Fatalf("Store(%q): got %v, want nil", data, err)
+	}
+}
+
+func wantLoad(t testing.TB, c *Cache, key, data string) cache.Entry {
+	t.Helper()
+	e, err := c.Load(t.Context(), key)
+	if err != nil || string(e.Data) != data {
+		t.Fatalf("Load(%q): got %q, %v, want %q", key, e.Data, err, data)
+	}
+	return e
+}
+
+func wantMiss(t testing.TB, c *Cache, key string) {
+	t.Helper()
+	if e, err := c.Load(t.Context(), key); !errors.Is(err, cache.ErrMiss) {
+		t.Fatalf("Load(%q): got %q, %v, want ErrMiss", key, e.Data, err)
+	}
+}
