@@ -34,10 +34,12 @@ The plain client is what people write without this library: an oauth2.Transport
 with a ReuseTokenSource that signs in when its token is about to expire. It does
 so 1 s ahead; with oauth2's own 10 s it would sign in for each request.
 
-The summary has the figures of both. Below 50 ms a wait does not count. The exit
-code is 0 if no request of the jwtsession client failed, and none waited for a
-token but at the two sign-ins that have to be: at the start, and after the
-revocation. Ctrl-C ends it with the summary so far, which decides likewise.`,
+The summary has the figures of both. The exit code is 0 if no request of the
+jwtsession client failed, and none waited for a token but at the two sign-ins
+that have to be: at the start, and after the revocation. A wait counts from 5 ms
+on without a live token, and with one from 200 ms on, less the time in which the
+machine stood still. Ctrl-C ends the demo with the summary so far, and the exit
+code follows from that.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := untilStopped(cmd.Context())

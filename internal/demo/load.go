@@ -11,18 +11,24 @@ import (
 // load sends requests at the rate until the duration is over, or ctx ends. What
 // has been begun goes on until the other context ends.
 func (c *contender) load(ctx, requests context.Context, duration time.Duration) {
-	start := time.Now()
-	total := int(duration.Seconds() * Rate)
-	ticker := time.NewTicker(time.Second / Rate)
+	const interval = time.Second / Rate
+	total := int(duration / interval)
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	for sent := 0; sent < total; {
+	start := c.demo.elapsed()
+	for sent, last := 0, start; sent < total; {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return
 		}
+		now := c.demo.elapsed()
+		if now-last > 2*interval {
+			c.tally.stalled(span{last, now})
+		}
+		last = now
 		// A late tick is made up for.
-		for due := min(total, int(time.Since(start).Seconds()*Rate)); sent < due; sent++ {
+		for due := min(total, int((now-start)/interval)); sent < due; sent++ {
 			c.inFlight.Go(func() { c.request(requests) })
 		}
 	}

@@ -2,14 +2,25 @@ package demo
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
 )
 
-// notable is the shortest wait for a token that counts as one: what is below it
-// may be the machine's own doing.
-const notable = 50 * time.Millisecond
+const (
+	// shortestWait is the shortest wait for a token that counts as one while the
+	// client has no live token: nobody waits that long for less.
+	shortestWait = 5 * time.Millisecond
+
+	// longestStall is the longest wait that may be the machine's own doing while
+	// the client has a live token. Who really waits for a session call, and is the
+	// first of 200 requests a second to do so, waits for most of its 300 ms.
+	longestStall = 200 * time.Millisecond
+
+	// visibleWait is the shortest one that the picture shows.
+	visibleWait = 50 * time.Millisecond
+)
 
 // cells is how many parts of the same length a run has, for its picture.
 const cells = 60
@@ -44,18 +55,22 @@ type tally struct {
 	mu sync.Mutex // guards the rest
 
 	begun, ended, failed, recovered int
-	wait                            time.Duration // the longest, at the sign-ins that had to be
-	otherWait                       time.Duration // the longest at any other time
-	otherWaits                      int           // that were notable
 
-	// The sign-ins that had to be: the first one, and the one after the
-	// revocation. Zero: not yet.
-	firstSession, revoked, nextSession time.Duration
+	waits    []outcome // of the shortest wait, and longer; judged at the end
+	sessions []span    // in their order, each from its coming to its expiry
+	stalls   []span    // in which no request could begin
+	revoked  time.Duration
 
-	tokenStart, tokenEnd time.Duration
-	cells, marks         [cells]byte
-	streak               int // of requests that failed, one after the other
+	cells, marks [cells]byte
+	streak       int // of requests that failed, one after the other
 }
+
+// span is a time, since the start.
+type span struct{ from, to time.Duration }
+
+func (s span) overlaps(other span) bool { return s.from < other.to && other.from < s.to }
+
+const forever time.Duration = math.MaxInt64
 
 func cellAt(t time.Duration) int {
 	return max(0, min(cells-1, int(t*cells/Duration)))
@@ -74,16 +89,11 @@ func (t *tally) add(o outcome, failure string) (text string) {
 	defer t.mu.Unlock()
 	t.ended++
 	cell := cellFine
-	if o.wait >= notable {
+	if o.wait >= visibleWait {
 		cell = cellWaited
 	}
-	if t.hadToWait(o) {
-		t.wait = max(t.wait, o.wait)
-	} else {
-		t.otherWait = max(t.otherWait, o.wait)
-		if o.wait >= notable {
-			t.otherWaits++
-		}
+	if o.wait >= shortestWait {
+		t.waits = append(t.waits, o)
 	}
 	switch {
 	case o.failed:
@@ -106,26 +116,76 @@ func (t *tally) add(o outcome, failure string) (text string) {
 	return text
 }
 
-// hadToWait reports whether a request fell into a sign-in that had to be. mu is
-// held.
-func (t *tally) hadToWait(o outcome) bool {
-	if t.firstSession == 0 || o.start <= t.firstSession {
-		return true
+// waited judges the waits: the longest one, the longest apart from the sign-ins
+// that had to be, and how many count among the latter. mu is held.
+func (t *tally) waited() (longest, other time.Duration, count int) {
+	dead := t.withoutToken()
+	for _, o := range t.waits {
+		longest = max(longest, o.wait)
+		if t.hadToWait(o) {
+			continue
+		}
+		other = max(other, o.wait)
+		if o.wait-t.stallWithin(o) >= longestStall || slices.ContainsFunc(dead, span{o.start, o.end}.overlaps) {
+			count++
+		}
 	}
-	return t.revoked != 0 && o.end >= t.revoked && (t.nextSession == 0 || o.start <= t.nextSession)
+	return longest, other, count
+}
+
+// hadToWait reports whether a request fell into a sign-in that had to be: the
+// first one, or the one after the revocation. mu is held.
+func (t *tally) hadToWait(o outcome) bool {
+	signIns := []span{{-1, t.sessionAfter(0)}}
+	if t.revoked != 0 {
+		signIns = append(signIns, span{t.revoked, t.sessionAfter(t.revoked)})
+	}
+	return slices.ContainsFunc(signIns, span{o.start, o.end}.overlaps)
+}
+
+// sessionAfter is when the next session came. mu is held.
+func (t *tally) sessionAfter(moment time.Duration) time.Duration {
+	for _, s := range t.sessions {
+		if s.from > moment {
+			return s.from
+		}
+	}
+	return forever
+}
+
+// withoutToken returns when the client had no live token. mu is held.
+func (t *tally) withoutToken() []span {
+	var dead []span
+	end := time.Duration(-1)
+	for _, s := range t.sessions {
+		if s.from > end {
+			dead = append(dead, span{end, s.from})
+		}
+		end = s.to
+	}
+	return append(dead, span{end, forever})
+}
+
+// stallWithin is how long the machine stood still during a request. mu is held.
+func (t *tally) stallWithin(o outcome) (sum time.Duration) {
+	for _, s := range t.stalls {
+		sum += max(0, min(s.to, o.end)-max(s.from, o.start))
+	}
+	return sum
+}
+
+// stalled notes that no request could begin meanwhile.
+func (t *tally) stalled(s span) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stalls = append(t.stalls, s)
 }
 
 // renewed notes a session that came now and ends at expiry.
 func (t *tally) renewed(now, expiry time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.tokenStart, t.tokenEnd = now, expiry
-	if t.firstSession == 0 {
-		t.firstSession = now
-	}
-	if t.revoked != 0 && t.nextSession == 0 {
-		t.nextSession = now
-	}
+	t.sessions = append(t.sessions, span{now, expiry})
 }
 
 // revocation notes that all sessions were revoked now.
@@ -164,12 +224,16 @@ func (d *Demo) Progress() (time.Duration, []Progress) {
 func (t *tally) progress(name string, now time.Duration) Progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	left := time.Duration(0)
+	if n := len(t.sessions); n > 0 {
+		left = max(0, t.sessions[n-1].to-now)
+	}
 	return Progress{
 		Name:     name,
 		Requests: t.ended,
 		Failed:   t.failed,
 		InFlight: t.begun - t.ended,
-		Left:     max(0, t.tokenEnd-now),
+		Left:     left,
 		cells:    slices.Clone(t.cells[:]),
 		marks:    slices.Clone(t.marks[:]),
 	}

@@ -17,43 +17,47 @@ func TestAWaitCountsAgainstAClientUnlessASignInHadToBe(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		start, end time.Duration
-		wait       time.Duration
 		counts     bool
 	}{
-		{"before the first session", 100 * ms, 300 * ms, 200 * ms, false},
-		{"after it", 301 * ms, 501 * ms, 200 * ms, true},
-		{"in the middle of the run", 5000 * ms, 5200 * ms, 200 * ms, true},
-		{"too short to be told from the machine's own", 5000 * ms, 5049 * ms, 49 * ms, false},
-		{"just long enough", 5000 * ms, 5050 * ms, 50 * ms, true},
-		{"over before the revocation", 9000 * ms, 9900 * ms, 900 * ms, true},
-		{"across the revocation", 9990 * ms, 10300 * ms, 290 * ms, false},
-		{"before the next session", 10100 * ms, 10300 * ms, 200 * ms, false},
-		{"after the next session", 10301 * ms, 10501 * ms, 200 * ms, true},
+		{"before the first session", 100 * ms, 300 * ms, false},
+		{"right after it", 301 * ms, 501 * ms, true},
+		{"with a live token, too short to be told from a stall", 5000 * ms, 5199 * ms, false},
+		{"with a live token, just long enough", 5000 * ms, 5200 * ms, true},
+		{"with a live token, while the machine stood still for most of it", 11000 * ms, 11500 * ms, false},
+		{"with a live token, far longer than the machine stood still", 11000 * ms, 11501 * ms, true},
+		{"across an expiry, short", 13990 * ms, 14010 * ms, true},
+		{"between an expiry and the next session, short", 14050 * ms, 14055 * ms, true},
+		{"there, too short to be one", 14050 * ms, 14054 * ms, false},
+		{"over before the revocation", 19000 * ms, 19900 * ms, true},
+		{"across the revocation", 19990 * ms, 20280 * ms, false},
+		{"before the next session", 20100 * ms, 20300 * ms, false},
+		{"after it", 20301 * ms, 20501 * ms, true},
+		{"when the last one has expired", 28100 * ms, 28110 * ms, true},
 	} {
 		var tally tally
 		tally.renewed(300*ms, 8000*ms)
-		tally.renewed(6000*ms, 14000*ms) // a refresh changes nothing
-		tally.revocation(10000 * ms)
-		tally.renewed(10300*ms, 18000*ms)
-		tally.renewed(15000*ms, 23000*ms)
-		tally.add(outcome{start: c.start, end: c.end, wait: c.wait}, "")
-		if got := tally.otherWaits == 1; got != c.counts {
-			t.Errorf("%s: got counts=%v, want %v", c.name, got, c.counts)
-		}
-		if got := max(tally.wait, tally.otherWait); got != c.wait {
-			t.Errorf("%s: got a longest wait of %v, want %v", c.name, got, c.wait)
+		tally.renewed(6000*ms, 14000*ms)
+		tally.renewed(14100*ms, 22000*ms)
+		tally.revocation(20000 * ms)
+		tally.renewed(20300*ms, 28000*ms)
+		tally.stalled(span{10900 * ms, 11101 * ms})
+		tally.stalled(span{11300 * ms, 11500 * ms})
+		tally.add(outcome{start: c.start, end: c.end, wait: c.end - c.start}, "")
+		if _, _, count := tally.waited(); (count == 1) != c.counts {
+			t.Errorf("%s: got a count of %d, want counts=%v", c.name, count, c.counts)
 		}
 	}
 }
 
-func TestAWaitBeforeTheSignInHasLandedDoesNotCountEither(t *testing.T) {
+func TestTheLongestWaitIsToldWithAndWithoutTheSignIns(t *testing.T) {
 	var tally tally
-	tally.add(outcome{start: 100 * ms, end: 400 * ms, wait: 300 * ms}, "")
-	tally.renewed(300*ms, 8000*ms)
-	tally.revocation(10000 * ms)
-	tally.add(outcome{start: 9999 * ms, end: 10400 * ms, wait: 400 * ms}, "")
-	if tally.otherWaits != 0 || tally.wait != 400*ms {
-		t.Errorf("got %d waits and a longest one of %v, want 0 and 400ms", tally.otherWaits, tally.wait)
+	for start, wait := range map[time.Duration]time.Duration{100 * ms: 200 * ms, 5000 * ms: 70 * ms, 6000 * ms: 60 * ms, 10000 * ms: 300 * ms} {
+		tally.add(outcome{start: start, end: start + wait, wait: wait}, "")
+	}
+	tally.renewed(300*ms, 20000*ms)
+	tally.revocation(10000 * ms) // and no session since
+	if longest, other, count := tally.waited(); longest != 300*ms || other != 70*ms || count != 0 {
+		t.Errorf("got %v, %v and %d that count, want 300ms, 70ms and 0", longest, other, count)
 	}
 }
 
@@ -100,8 +104,8 @@ func TestWhatARequestWaitedIsItsTimeLessThatOfItsSends(t *testing.T) {
 			return base.RoundTrip(req)
 		})}
 		c.request(context.Background())
-		if got, want := c.tally.wait, 370*ms; got != want {
-			t.Errorf("got a wait of %v, want %v", got, want)
+		if got, _, _ := c.tally.waited(); got != 370*ms {
+			t.Errorf("got a wait of %v, want 370ms", got)
 		}
 		if c.tally.recovered != 1 || c.tally.failed != 0 || c.tally.ended != 1 {
 			t.Errorf("got %d recovered and %d failed of %d, want 1, 0, 1", c.tally.recovered, c.tally.failed, c.tally.ended)
@@ -129,6 +133,8 @@ func TestTheVerdictIsAboutTheLibrarysClientAlone(t *testing.T) {
 		{"a failed request before an interruption", Summary{Clients: []Result{bad}, Interrupted: true}, "requests failed"},
 		{"a wait", Summary{Clients: []Result{change(func(r *Result) { r.OtherWaits, r.OtherWait = 2, 90*ms }), good}, Finished: true}, "2 requests waited for a token, up to 90 ms"},
 		{"a sign-in too many", Summary{Clients: []Result{change(func(r *Result) { r.SignIns = 3 }), good}, Finished: true}, "3 sign-ins, and 2 would have done"},
+		{"a busy machine, and all in order", Summary{Clients: []Result{change(func(r *Result) { r.LongestStall = time.Second })}, Finished: true}, ""},
+		{"a busy machine", Summary{Clients: []Result{change(func(r *Result) { r.LongestStall, r.Failed = time.Second, 1 })}, Finished: true}, "stood still for up to 1000 ms"},
 		{"two sign-ins without a revocation", Summary{Clients: []Result{change(func(r *Result) { r.revoked = false }), good}, Interrupted: true}, "2 sign-ins, and 1 would have done"},
 	} {
 		err := c.s.Verdict()
