@@ -91,6 +91,8 @@ func TestTheKeyringIsNotAskedWithoutNeedAndOnceIfThereIs(t *testing.T) {
 	if calls.reads+calls.writes != 0 {
 		t.Errorf("calls to the keyring by New and by a Load without an entry: got %d, want 0", calls.reads+calls.writes)
 	}
+	calls.hang = make(chan struct{})
+	time.AfterFunc(50*time.Millisecond, func() { close(calls.hang) }) // by then they wait for each other
 	var readers sync.WaitGroup
 	for range 50 {
 		readers.Go(func() {
@@ -137,8 +139,11 @@ func TestAReplacedKeyIsAMissThatSaysSoAndTheNextStoreReplacesTheEntry(t *testing
 			if err := system.Set(t.Name(), account, replacement); err != nil {
 				t.Fatal(err)
 			}
-			c, _ := newCache(t, directory)
+			c, calls := newCache(t, directory)
 			wantReasonedMiss(t, c, "account", reason)
+			if calls.reads != 1 {
+				t.Errorf("calls to the keyring by a Load that misses: got %d, want 1", calls.reads)
+			}
 			mustStore(t, c, "account", "new")
 			wantLoad(t, c, "account", "new")
 			wantLoad(t, before, "account", "new")
@@ -224,20 +229,25 @@ func (forgetfulKeyring) Get(string, string) (string, error) { return "", system.
 func (forgetfulKeyring) Set(string, string, string) error   { return nil }
 
 func TestTheTimeThatTheKeyringTakesIsTakenFromTheTTL(t *testing.T) {
-	directory := t.TempDir() + "/cache"
-	writer, _ := newCache(t, directory)
-	held := mustLock(t, writer, "account")
-	const life, delay = 2 * time.Second, 500 * time.Millisecond
-	if err := held.Store(t.Context(), cache.Entry{Data: []byte("data"), TTL: life}); err != nil {
-		t.Fatal(err)
+	const delay = 500 * time.Millisecond
+	load := func(life time.Duration) (cache.Entry, error) {
+		directory := t.TempDir() + "/cache"
+		writer, _ := newCache(t, directory)
+		held := mustLock(t, writer, "account")
+		if err := held.Store(t.Context(), cache.Entry{Data: []byte("data"), TTL: life}); err != nil {
+			t.Fatal(err)
+		}
+		c, calls := newCache(t, directory)
+		calls.hang = make(chan struct{})
+		time.AfterFunc(delay, func() { close(calls.hang) })
+		return c.Load(t.Context(), "account")
 	}
-	c, calls := newCache(t, directory)
-	calls.hang = make(chan struct{})
-	time.AfterFunc(delay, func() { close(calls.hang) })
-	if got, err := c.Load(t.Context(), "account"); err == nil && got.TTL > life-delay/2 {
-		t.Errorf("TTL of %v after the keyring took %v: got %v, want about %v", life, delay, got.TTL, life-delay)
-	} else if err != nil && !errors.Is(err, cache.ErrMiss) {
-		t.Errorf("Load: got error %v, want none", err)
+	const long, short = 20 * delay, delay / 2
+	if got, err := load(long); err != nil || got.TTL > long-delay/2 {
+		t.Errorf("TTL of %v after the keyring took %v: got %v and error %v, want about %v and none", long, delay, got.TTL, err, long-delay)
+	}
+	if got, err := load(short); !errors.Is(err, cache.ErrMiss) {
+		t.Errorf("Load of an entry that had %v left before the keyring took %v: got TTL %v and error %v, want ErrMiss", short, delay, got.TTL, err)
 	}
 }
 

@@ -126,8 +126,11 @@ func TestACallerThatLeavesDoesNotStopTheCallNorDelayOthers(t *testing.T) {
 		if got := time.Since(began); got != bound/4 {
 			t.Errorf("the next call took %v, want %v, what was left of the one before", got, bound/4)
 		}
-		if _, err := c.run(ctx, bound, func() (*secret, error) { panic("called") }); !errors.Is(err, context.Canceled) {
-			t.Errorf("a call with a context that is over: got error %v, want one that Is the context's", err)
+		var begun atomic.Bool
+		_, err := c.run(ctx, bound, func() (*secret, error) { begun.Store(true); return &secret{}, nil })
+		synctest.Wait()
+		if !errors.Is(err, context.Canceled) || begun.Load() {
+			t.Errorf("a call with a context that is over: got error %v and begun %v, want the context's and false", err, begun.Load())
 		}
 	})
 }

@@ -63,6 +63,9 @@ func inChild(t *testing.T, case_ func(t *testing.T)) {
 	var output bytes.Buffer
 	child.Stdout, child.Stderr = &output, &output
 	child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if _, err := child.StdinPipe(); err != nil { // which ends when the child or this process does
+		t.Fatal(err)
+	}
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +97,10 @@ type session struct {
 // written to the home of the person who runs the tests.
 func startSession(t *testing.T) *session {
 	t.Helper()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		_ = syscall.Kill(0, syscall.SIGKILL) // the test that started this process died; so do the daemons
+	}()
 	// A socket's path may have 107 bytes, fewer than t.TempDir may take.
 	directory, err := os.MkdirTemp("", "keyring")
 	if err != nil {
