@@ -124,14 +124,14 @@ func TestRevokeWithoutASessionMakesNoCall(t *testing.T) {
 func TestARevocationThatFailsIsRetriedAndThenAnErrorThatLosesNothing(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
 		ts := newSource(t, box)
-		first := token(t, ts)
+		token(t, ts)
 		box.Inject(sessiontest.OpRevoke, 2, sessiontest.Fault{Status: 503})
 		if err := ts.Revoke(t.Context()); err != nil {
 			t.Errorf("two failures, then a success: got %v, want nil", err)
 		}
 		expectCalls(t, box, 1, 0, 3)
 
-		first = token(t, ts)
+		first := token(t, ts)
 		box.Inject(sessiontest.OpRevoke, -1, sessiontest.Fault{Status: 403})
 		if err := ts.Revoke(t.Context()); !errors.Is(err, ErrUnauthorized) {
 			t.Errorf("the server said 403: got %v, want ErrUnauthorized", err)

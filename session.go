@@ -126,7 +126,7 @@ func NewClient(baseURL string, c CredentialsProvider, hc *http.Client) (*Client,
 	if hc != nil {
 		client.http = *hc
 	}
-	client.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client.http.Transport = unfollowed{client.http.Transport}
 	return client, nil
 }
 
@@ -302,11 +302,37 @@ func (c *Client) refusal(op operation, res *http.Response, body []byte, secrets 
 // redirectTarget is the host that a redirect names, and nothing more of it: its
 // path and query are the server's to choose.
 func redirectTarget(res *http.Response) string {
-	target, err := res.Location()
-	if err != nil {
-		return "an unknown host"
+	if location := res.Header[targetOf]; len(location) > 0 && location[0] != "" {
+		target, err := res.Request.URL.Parse(location[0])
+		if err == nil && target.Host != "" {
+			return target.Host
+		}
 	}
-	return target.Host
+	return "an unknown host"
+}
+
+// unfollowed hides where a redirect leads from http.Client, which then has
+// nothing to follow. Asked not to, by its CheckRedirect, it still makes an error
+// of a target that it cannot read, and quotes it there.
+type unfollowed struct{ base http.RoundTripper }
+
+// targetOf is where it puts the target: no header can have such a name.
+const targetOf = "Location (not followed)"
+
+func (u unfollowed) RoundTrip(req *http.Request) (*http.Response, error) {
+	base := u.base
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	res, err := base.RoundTrip(req)
+	if res == nil || res.Header["Location"] == nil {
+		return res, err
+	}
+	hidden := *res
+	hidden.Header = res.Header.Clone()
+	hidden.Header[targetOf] = hidden.Header["Location"]
+	delete(hidden.Header, "Location")
+	return &hidden, err
 }
 
 // fail says what was tried, and where.

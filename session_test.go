@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -220,6 +221,26 @@ func TestASessionCallNeverFollowsARedirect(t *testing.T) {
 	}
 	if n := arrived.Load(); n != 0 {
 		t.Errorf("%d requests reached the second server, want none", n)
+	}
+}
+
+// S2: net/http quotes a target that it cannot read, whoever asked it not to.
+func TestARedirectToWhatIsNoURLIsNotQuoted(t *testing.T) {
+	for location, want := range map[string]string{
+		"https://CANARY.example.com:port/": "an unknown host", "%zzCANARY": "an unknown host", "https://user:CANARY@other.example.com/CANARY": "other.example.com",
+		"https:CANARY": "an unknown host", "": "an unknown host", "//other.example.com/CANARY": "other.example.com", "/elsewhere?CANARY": "127.0.0.1:",
+	} {
+		client := newClient(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", location)
+			w.WriteHeader(http.StatusPermanentRedirect)
+		})
+		for op, call := range calls(client, canaryOpaque) {
+			err := call(t.Context())
+			var api *APIError
+			if !errors.As(err, &api) || !strings.Contains(api.Message, "a redirect to "+want) || strings.Contains(err.Error(), "CANARY") {
+				t.Errorf("%s, to %q: got %v, want an *APIError that names %s", op, location, err, want)
+			}
+		}
 	}
 }
 
