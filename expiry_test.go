@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -237,6 +238,29 @@ func TestACorrectedExpiryCanStillBeWritten(t *testing.T) {
 			}
 		}
 	}
+}
+
+// E4: what could not be refreshed ends when it says, and not later.
+func TestATokenThatCouldNotBeRefreshedIsNotServedBeyondItsExpiry(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		ts := newSource(t, box)
+		first := token(t, ts)
+		expiry := ts.Status().ExpiresAt
+		box.Inject(sessiontest.OpSession, -1, sessiontest.Fault{Status: 503})
+		pass(time.Until(expiry) - 1)
+		if got := token(t, ts); got != first {
+			t.Error("at its last moment the token changed")
+		}
+		pass(1)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if got, err := ts.TokenContext(ctx); err == nil {
+			t.Errorf("at its expiry: got a token (the old one: %v), want an error", got.AccessToken == first)
+		}
+		if ts.Status().Live {
+			t.Error("the status says that the expired session lives")
+		}
+	})
 }
 
 // E4: an expiry with a monotonic part, as an Issuer gets it from time.Now, is
