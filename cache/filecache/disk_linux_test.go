@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
 )
@@ -51,7 +52,10 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 func TestAReadOnlyDiskCanBeRead(t *testing.T) {
 	onItsOwnDisk(t, func(t *testing.T, disk string) {
 		store := storeIn(t, filepath.Join(disk, "cache"))
-		mustPut(t, store, "before")
+		if err := put(store, cache.Entry{Data: []byte("before"), TTL: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		age(t, onlyFile(t, store.Directory(), ".entry"), 20*time.Minute)
 		if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 			t.Fatalf("make the disk read-only: %v", err)
 		}
@@ -67,6 +71,7 @@ func TestAReadOnlyDiskCanBeRead(t *testing.T) {
 			wantAdvice(t, err, disk, "make it writable")
 		}
 		wantData(t, store, "before")
+		wantLife(t, store, 40*time.Minute)
 	})
 }
 

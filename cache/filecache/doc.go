@@ -9,10 +9,13 @@
 // The directory has mode 0700 and the files 0600. A directory that others can
 // enter, or that belongs to another user, is refused with [cache.ErrInsecure];
 // an entry of that kind, or a symbolic link in its place, is not read, and the
-// next Store replaces it. Every access goes through [os.Root], so no link leads
-// out of the directory. What is stored is sealed by the token source all the
-// same. On Windows, the access list of the user's cache directory protects the
-// files, and is not checked.
+// next Store replaces it. The directory itself may be reached through a link, and
+// no link leads out of it: files are opened through [os.Root], and a lock file,
+// which is not, is compared with what lies there. What is stored is sealed by the
+// token source all the same.
+//
+// On Windows, the access list of the user's cache directory protects the files.
+// It is not checked, so a directory given to [New] there should have one like it.
 //
 // # The files
 //
@@ -21,12 +24,13 @@
 //	HASH.entry       the entry; replaced as a whole, by renaming a temporary file
 //	HASH.lease       who has the lease
 //	HASH.0.lock      locked by the holder of the lease (also .1, .2 and so on)
-//	HASH.guard.lock  locked for a moment by whoever reads or changes the above
+//	HASH.guard.lock  locked for a moment by whoever changes the entry or the lease
+//	HASH.*.tmp       an entry that is being written, or whose writer was killed
 //
-// and all share the file clock, which is written to learn the time. Files that
-// end in .tmp are being written, or were left by a writer that was killed; these
-// are removed after an hour. The other files are never removed: to remove a lock
-// file that another process has open would give each its own lock.
+// and all share the file clock, which is written to learn the time. Files of the
+// last kind that are older than an hour are removed by a Store. Lock files are
+// never removed: to remove one that another process has open would give each its
+// own lock. Load takes no lock.
 //
 // The locks are those of the operating system (flock, LockFileEx), so the
 // directory must be on a file system that has them. NFS version 4 does.
@@ -42,9 +46,9 @@
 // they let go of it: a holder that continues too late gets [cache.ErrLeaseLost]
 // and writes nothing.
 //
-// A process that is stopped in the very moment in which it has the guard, some
-// tens of microseconds, keeps all others from the lease until it is continued or
-// killed. Their Lock ends with its context, and Load goes on as ever.
+// A process that is stopped in the very moment in which it has the guard, well
+// under a millisecond on a local disk, keeps all others from the lease until it is
+// continued or killed. Their Lock ends with its context, and Load goes on as ever.
 //
 // # Time
 //

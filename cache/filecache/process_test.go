@@ -119,8 +119,8 @@ func (p *process) expect(t testing.TB, want string) {
 	}
 }
 
-// act does with one lease what it is told: lock, store VERSION, unlock. Its
-// arguments are the directory and the lease's life.
+// act does with one lease what it is told: lock, store VERSION, store-on-from
+// VERSION until it is killed, unlock. Its arguments are the directory and the lease's life.
 func act(args []string, in *bufio.Scanner) {
 	life, err := time.ParseDuration(args[1])
 	if err != nil {
@@ -139,6 +139,11 @@ func act(args []string, in *bufio.Scanner) {
 		case "store":
 			var n int
 			if n, err = strconv.Atoi(argument); err == nil {
+				err = lease.Store(background, cache.Entry{Data: version(n)})
+			}
+		case "store-on-from":
+			var n int
+			for n, err = strconv.Atoi(argument); err == nil; n++ {
 				err = lease.Store(background, cache.Entry{Data: version(n)})
 			}
 		case "unlock":

@@ -13,12 +13,18 @@ import (
 )
 
 // Whoever looked at the files would make the directory again. The waiters wait in
-// virtual time, and the files live in real time.
+// virtual time, and the files live in real time. An earlier holder, which hung and
+// then unlocks, twice, changes nothing.
 func TestNobodyLooksAtTheFilesWhileThisProcessHoldsTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const waiters = 1000
 		store := newStore(t, filecache.WithLease(time.Minute))
+		hung := mustLock(t, store)
+		age(t, onlyFile(t, store.Directory(), ".lease"), time.Minute)
+		time.Sleep(time.Minute)
 		lease := mustLock(t, store)
+		mustUnlock(t, hung)
+		mustUnlock(t, hung)
 		locked := lockAll(store, waiters)
 		synctest.Wait()
 		aside := store.Directory() + "-aside"
