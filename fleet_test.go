@@ -22,6 +22,13 @@ func (l *callLog) observe(c sessiontest.Call) {
 	}
 }
 
+// forget starts anew.
+func (l *callLog) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = nil
+}
+
 // doubled counts the refreshes that came within half a token's life of another
 // one: a period has one.
 func (l *callLog) doubled(life time.Duration) int {

@@ -13,8 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/cache/filecache"
+	"github.com/jwtsession/jwtsession/cache/rediscache"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -116,12 +119,21 @@ func (w worker) run() {
 }
 
 func (w worker) cache() cache.Cache {
+	if w.Redis != "" {
+		redis.SetLogger(silent{})
+		return rediscache.New(redis.NewClient(&redis.Options{Network: "unix", Addr: w.Redis}))
+	}
 	store, err := filecache.New(w.Directory)
 	if err != nil {
 		panic(err)
 	}
 	return store
 }
+
+// silent drops what go-redis says of a server that is away.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
 
 func (w worker) request(client *http.Client) error {
 	res, err := client.Get(w.BaseURL + "/me")

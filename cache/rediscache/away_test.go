@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/redistest"
 )
 
 // bound is what a call may take when the server is away: far more than the
@@ -21,16 +22,16 @@ const bound = time.Second
 
 // C4: each call is bounded, and all is well when the server is back.
 func TestEveryCallIsBoundedWhileTheServerIsAway(t *testing.T) {
-	for name, outage := range map[string]struct{ begin, end func(*server) }{
-		"killed and started again": {(*server).kill, (*server).start},
+	for name, outage := range map[string]struct{ begin, end func(*redistest.Server) }{
+		"killed and started again": {(*redistest.Server).Kill, (*redistest.Server).Start},
 		"stopped and continued": {
-			func(s *server) { s.signal(syscall.SIGSTOP) },
-			func(s *server) { s.signal(syscall.SIGCONT) },
+			func(s *redistest.Server) { s.Signal(syscall.SIGSTOP) },
+			func(s *redistest.Server) { s.Signal(syscall.SIGCONT) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startServer(t)
-			c := New(s.client(t), WithLease(time.Second))
+			s := redistest.Start(t)
+			c := New(s.Client(t), WithLease(time.Second))
 			held := mustLock(t, c, "held")
 			outage.begin(s)
 			for _, call := range []struct {
@@ -52,7 +53,7 @@ func TestEveryCallIsBoundedWhileTheServerIsAway(t *testing.T) {
 				}
 			}
 			outage.end(s)
-			waitFor(t, "the store to work again", func() bool {
+			redistest.WaitFor(t, "the store to work again", func() bool {
 				ctx, cancel := context.WithTimeout(t.Context(), bound)
 				defer cancel()
 				l, err := c.Lock(ctx, "held")
@@ -65,12 +66,12 @@ func TestEveryCallIsBoundedWhileTheServerIsAway(t *testing.T) {
 
 // C4: callers come and go, and do not leave goroutines behind.
 func TestGoroutinesDoNotPileUpWhileTheServerHangs(t *testing.T) {
-	s := startServer(t)
-	client := s.client(t)
+	s := redistest.Start(t)
+	client := s.Client(t)
 	c := New(client)
 	wantMiss(t, c, "k")
 	before := runtime.NumGoroutine()
-	s.signal(syscall.SIGSTOP)
+	s.Signal(syscall.SIGSTOP)
 	var callers sync.WaitGroup
 	for range 500 {
 		callers.Go(func() {
@@ -96,7 +97,7 @@ func TestGoroutinesDoNotPileUpWhileTheServerHangs(t *testing.T) {
 	} else {
 		t.Logf("goroutines after 1000 calls that were given up: %d more", got)
 	}
-	s.signal(syscall.SIGCONT)
-	waitFor(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before+client.Options().PoolSize })
+	s.Signal(syscall.SIGCONT)
+	redistest.WaitFor(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before+client.Options().PoolSize })
 	mustStore(t, mustLock(t, c, "k"), "again", time.Hour)
 }

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/redistest"
 )
 
 // The data are as large as a sealed session.
 var benchmarkEntry = cache.Entry{Data: make([]byte, 400), TTL: time.Hour}
 
 func BenchmarkLoad(b *testing.B) {
-	c := New(startServer(b).client(b))
+	c := New(redistest.Start(b).Client(b))
 	l := mustLock(b, c, "k")
 	if err := l.Store(b.Context(), benchmarkEntry); err != nil {
 		b.Fatal(err)
@@ -25,7 +26,7 @@ func BenchmarkLoad(b *testing.B) {
 }
 
 func BenchmarkLockAndStore(b *testing.B) {
-	c := New(startServer(b).client(b))
+	c := New(redistest.Start(b).Client(b))
 	b.ReportAllocs()
 	for b.Loop() {
 		l, err := c.Lock(b.Context(), "k")

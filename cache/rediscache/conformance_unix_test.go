@@ -12,18 +12,19 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/redistest"
 )
 
 func TestConformanceOnAServer(t *testing.T) {
-	s := startServer(t)
-	judge(t, func(t *testing.T) redis.UniversalClient { return s.client(t) })
+	s := redistest.Start(t)
+	judge(t, func(t *testing.T) redis.UniversalClient { return s.Client(t) })
 }
 
 // The user has no rights but those that the package's documentation lists.
 func TestConformanceOverTLSWithTheDocumentedRights(t *testing.T) {
 	s := startTLSServer(t, "user fleet on >secret "+documentedRights(t, false))
 	connect := connectTo(redis.UniversalOptions{
-		Addrs: []string{s.options.Addr}, TLSConfig: s.options.TLSConfig, Username: "fleet", Password: "secret",
+		Addrs: []string{s.Options.Addr}, TLSConfig: s.Options.TLSConfig, Username: "fleet", Password: "secret",
 	})
 	judge(t, connect)
 	t.Run("Renewal", func(t *testing.T) {
@@ -39,28 +40,28 @@ func TestConformanceOnAClusterWithTheDocumentedRights(t *testing.T) {
 		Addrs: nodes.addresses(), IsClusterMode: true, Username: "fleet", Password: "secret",
 	}))
 	for _, node := range nodes {
-		entries := node.client(t).DBSize(t.Context()).Val()
-		t.Logf("node %s has %d keys", node.options.Addr, entries)
+		entries := node.Client(t).DBSize(t.Context()).Val()
+		t.Logf("node %s has %d keys", node.Options.Addr, entries)
 		if entries == 0 {
-			t.Errorf("keys on node %s: got 0, want some: the test was about no more than a part of the Cluster", node.options.Addr)
+			t.Errorf("keys on node %s: got 0, want some: the test was about no more than a part of the Cluster", node.Options.Addr)
 		}
 	}
 }
 
 // What was stored before the failover is there after it: the replica had it.
 func TestASentinelsFailoverKeepsTheEntry(t *testing.T) {
-	port := freePort(t)
-	master := startServerAt(t, redis.Options{Addr: loopback(port)}, fmt.Sprintf("port %d", port))
+	port := redistest.FreePort(t)
+	master := redistest.StartAt(t, redis.Options{Addr: redistest.Loopback(port)}, fmt.Sprintf("port %d", port))
 	sentinel := startSentinel(t, master)
 	c := New(connectTo(redis.UniversalOptions{MasterName: "sessions", Addrs: []string{sentinel}})(t))
 	mustStore(t, mustLock(t, c, "k"), "before", time.Hour)
-	if got := master.client(t).Wait(t.Context(), 1, 5*time.Second).Val(); got != 1 {
+	if got := master.Client(t).Wait(t.Context(), 1, 5*time.Second).Val(); got != 1 {
 		t.Fatalf("replicas that have the entry: got %d, want 1", got)
 	}
-	master.kill()
-	waitFor(t, "the failover", func() bool { _, err := c.Load(t.Context(), "k"); return err == nil })
+	master.Kill()
+	redistest.WaitFor(t, "the failover", func() bool { _, err := c.Load(t.Context(), "k"); return err == nil })
 	wantLoad(t, c, "k", "before")
-	waitFor(t, "the new master to take a lease", func() bool {
+	redistest.WaitFor(t, "the new master to take a lease", func() bool {
 		l, err := c.Lock(t.Context(), "k")
 		return err == nil && l.Store(t.Context(), cache.Entry{Data: []byte("after"), TTL: time.Hour}) == nil
 	})

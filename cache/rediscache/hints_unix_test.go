@@ -9,22 +9,24 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/jwtsession/jwtsession/internal/redistest"
 )
 
 // C6, with the documented rights, and on a Cluster whichever nodes the waiter
 // listens at and the keys are on.
 func TestTheEndOfALeaseIsAnnounced(t *testing.T) {
-	announcements := func(t *testing.T, options redis.UniversalOptions, nodes ...*server) {
+	announcements := func(t *testing.T, options redis.UniversalOptions, nodes ...*redistest.Server) {
 		options.Username, options.Password = "fleet", "secret"
 		holder, waiter := New(connectTo(options)(t)), New(connectTo(options)(t))
 		for i := range 20 {
 			key := fmt.Sprintf("k%d", i)
 			channel := waiter.names(key).channel
 			announced := waiter.hints.join(channel)
-			waitFor(t, "the waiter to listen", func() bool {
+			redistest.WaitFor(t, "the waiter to listen", func() bool {
 				var listening int64
 				for _, node := range nodes {
-					listening += node.client(t).PubSubNumPat(t.Context()).Val()
+					listening += node.Client(t).PubSubNumPat(t.Context()).Val()
 				}
 				return listening == 1
 			})
@@ -41,9 +43,9 @@ func TestTheEndOfALeaseIsAnnounced(t *testing.T) {
 			}
 			waiter.hints.leave(channel, announced)
 		}
-		waitFor(t, "the waiter to hang up", func() bool {
+		redistest.WaitFor(t, "the waiter to hang up", func() bool {
 			for _, node := range nodes {
-				if node.client(t).PubSubNumPat(t.Context()).Val() > 0 {
+				if node.Client(t).PubSubNumPat(t.Context()).Val() > 0 {
 					return false
 				}
 			}
@@ -52,7 +54,7 @@ func TestTheEndOfALeaseIsAnnounced(t *testing.T) {
 	}
 	t.Run("over TLS", func(t *testing.T) {
 		s := startTLSServer(t, "user fleet on >secret "+documentedRights(t, false))
-		announcements(t, redis.UniversalOptions{Addrs: []string{s.options.Addr}, TLSConfig: s.options.TLSConfig}, s)
+		announcements(t, redis.UniversalOptions{Addrs: []string{s.Options.Addr}, TLSConfig: s.Options.TLSConfig}, s)
 	})
 	t.Run("in a Cluster", func(t *testing.T) {
 		nodes := startCluster(t, 3, "user fleet on >secret "+documentedRights(t, true))
@@ -66,8 +68,8 @@ func TestWithoutTheRightToChannelsThoseWhoWaitGetTheLeaseAllTheSame(t *testing.T
 	if !isCut || strings.Contains(rights, "publish") {
 		t.Fatalf("rights that are not about channels: got %q, want the first lines of the list", rights)
 	}
-	s := startServer(t, "user fleet on >secret "+rights)
-	options := s.options
+	s := redistest.Start(t, "user fleet on >secret "+rights)
+	options := s.Options
 	options.Username, options.Password = "fleet", "secret"
 	client := redis.NewClient(&options)
 	t.Cleanup(func() { _ = client.Close() })
@@ -86,7 +88,7 @@ func TestWithoutTheRightToChannelsThoseWhoWaitGetTheLeaseAllTheSame(t *testing.T
 	if err := <-got; err != nil {
 		t.Errorf("Lock of one who waited: got %v, want the lease", err)
 	}
-	denied := s.client(t).Do(t.Context(), "ACL", "LOG").String()
+	denied := s.Client(t).Do(t.Context(), "ACL", "LOG").String()
 	if !strings.Contains(denied, "psubscribe") || !strings.Contains(denied, "publish") {
 		t.Errorf("what the server denied: got %s, want psubscribe and publish, or nothing was tried", denied)
 	}
@@ -94,7 +96,7 @@ func TestWithoutTheRightToChannelsThoseWhoWaitGetTheLeaseAllTheSame(t *testing.T
 
 // C6: keys share a hash slot.
 func TestTheNamesOfAKeyAreInOneHashSlot(t *testing.T) {
-	client := startServer(t).client(t)
+	client := redistest.Start(t).Client(t)
 	for _, key := range []string{"k", "", "}", "{}", "a{b}c", "}{", "%7D", "ä:*"} {
 		names := New(client, WithPrefix("p{r}e")).names(key)
 		slots := map[int64]bool{}

@@ -37,21 +37,6 @@ type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
-// requireRedisServer skips the test where no redis-server is installed, or fails
-// it where one has to be.
-func requireRedisServer(t testing.TB) string {
-	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	switch {
-	case err == nil:
-	case os.Getenv("CI") != "":
-		t.Fatal("redis-server is not installed, and in CI it has to be")
-	default:
-		t.Skip("not tried: redis-server is not installed")
-	}
-	return path
-}
-
 func mustLock(t testing.TB, c *Cache, key string) cache.Lease {
 	t.Helper()
 	l, err := c.Lock(t.Context(), key)

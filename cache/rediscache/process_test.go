@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/redistest"
 )
 
 const (
@@ -53,10 +54,10 @@ type holder struct {
 	output  *bufio.Reader
 }
 
-func startHolder(t testing.TB, s *server) *holder {
+func startHolder(t testing.TB, s *redistest.Server) *holder {
 	t.Helper()
 	process := exec.Command(os.Args[0])
-	process.Env = append(os.Environ(), roleVariable+"="+holderRole, socketVariable+"="+s.options.Addr)
+	process.Env = append(os.Environ(), roleVariable+"="+holderRole, socketVariable+"="+s.Options.Addr)
 	process.Stderr = os.Stderr
 	input, err := process.StdinPipe()
 	if err != nil {
@@ -109,13 +110,13 @@ func takeOver(t *testing.T, c *Cache) cache.Lease {
 }
 
 func TestAnotherGoesOnWhenTheHolderIsKilled(t *testing.T) {
-	s := startServer(t)
-	c := New(s.client(t))
+	s := redistest.Start(t)
+	c := New(s.Client(t))
 	mustStore(t, mustLock(t, c, "k"), "before", time.Hour)
 	for range 3 {
 		h := startHolder(t, s)
 		h.signal(syscall.SIGKILL)
-		left := s.client(t).PTTL(t.Context(), c.names("k").lock).Val()
+		left := s.Client(t).PTTL(t.Context(), c.names("k").lock).Val()
 		if left > processLease {
 			t.Errorf("life of a killed holder's lease: got %v, want %v at most", left, processLease)
 		}
@@ -138,8 +139,8 @@ func TestAHolderThatWasStoppedBeyondItsLeaseWritesNothing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startServer(t)
-			c := New(s.client(t))
+			s := redistest.Start(t)
+			c := New(s.Client(t))
 			mustStore(t, mustLock(t, c, "k"), "before", time.Hour)
 			h := startHolder(t, s)
 			h.signal(syscall.SIGSTOP)
@@ -164,8 +165,8 @@ func TestAHolderThatWasStoppedBeyondItsLeaseWritesNothing(t *testing.T) {
 
 // A holder that works for longer than its lease lives keeps it.
 func TestAHolderThatIsAliveKeepsTheLease(t *testing.T) {
-	s := startServer(t)
-	c := New(s.client(t))
+	s := redistest.Start(t)
+	c := New(s.Client(t))
 	h := startHolder(t, s)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*processLease)
 	defer cancel()

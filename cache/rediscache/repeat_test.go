@@ -9,13 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/redistest"
 )
 
 // onEveryServer runs test on a server in this process, and on a real one.
 func onEveryServer(t *testing.T, test func(t *testing.T, server redis.Options)) {
 	t.Helper()
 	t.Run("miniredis", func(t *testing.T) { test(t, redis.Options{Addr: miniredis.RunT(t).Addr()}) })
-	t.Run("redis-server", func(t *testing.T) { test(t, startServer(t).options) })
+	t.Run("redis-server", func(t *testing.T) { test(t, redistest.Start(t).Options) })
 }
 
 // behindProxy opens the store through a proxy, and another handle without one.

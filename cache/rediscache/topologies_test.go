@@ -20,15 +20,17 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/jwtsession/jwtsession/internal/redistest"
 )
 
 // startTLSServer starts a server that speaks nothing but TLS, on TCP.
-func startTLSServer(t testing.TB, lines ...string) *server {
+func startTLSServer(t testing.TB, lines ...string) *redistest.Server {
 	t.Helper()
 	certificate, key, pool := newCertificate(t)
-	port := freePort(t)
-	return startServerAt(t, redis.Options{
-		Addr: loopback(port), TLSConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+	port := redistest.FreePort(t)
+	return redistest.StartAt(t, redis.Options{
+		Addr: redistest.Loopback(port), TLSConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
 	}, append([]string{
 		"port 0", fmt.Sprintf("tls-port %d", port), "tls-auth-clients no",
 		"tls-cert-file " + certificate, "tls-key-file " + key, "tls-ca-cert-file " + certificate,
@@ -69,12 +71,12 @@ func newCertificate(t testing.TB) (certificateFile, keyFile string, pool *x509.C
 }
 
 // cluster is the nodes of a Redis Cluster.
-type cluster []*server
+type cluster []*redistest.Server
 
 func (nodes cluster) addresses() []string {
 	var addresses []string
 	for _, node := range nodes {
-		addresses = append(addresses, node.options.Addr)
+		addresses = append(addresses, node.Options.Addr)
 	}
 	return addresses
 }
@@ -85,23 +87,23 @@ func startCluster(t testing.TB, size int, lines ...string) cluster {
 	const slots = 16_384
 	var nodes cluster
 	for i := range size {
-		port := freePort(t)
-		node := startServerAt(t, redis.Options{Addr: loopback(port)},
+		port := redistest.FreePort(t)
+		node := redistest.StartAt(t, redis.Options{Addr: redistest.Loopback(port)},
 			append([]string{fmt.Sprintf("port %d", port), "cluster-enabled yes"}, lines...)...)
-		if err := node.client(t).ClusterAddSlotsRange(t.Context(), i*slots/size, (i+1)*slots/size-1).Err(); err != nil {
+		if err := node.Client(t).ClusterAddSlotsRange(t.Context(), i*slots/size, (i+1)*slots/size-1).Err(); err != nil {
 			t.Fatal(err)
 		}
 		if i > 0 {
-			host, first, _ := net.SplitHostPort(nodes[0].options.Addr)
-			if err := node.client(t).ClusterMeet(t.Context(), host, first).Err(); err != nil {
+			host, first, _ := net.SplitHostPort(nodes[0].Options.Addr)
+			if err := node.Client(t).ClusterMeet(t.Context(), host, first).Err(); err != nil {
 				t.Fatal(err)
 			}
 		}
 		nodes = append(nodes, node)
 	}
 	for _, node := range nodes {
-		client := node.client(t)
-		waitFor(t, "the Cluster to serve all slots", func() bool {
+		client := node.Client(t)
+		redistest.WaitFor(t, "the Cluster to serve all slots", func() bool {
 			info := client.ClusterInfo(t.Context()).Val()
 			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", size))
 		})
@@ -111,25 +113,25 @@ func startCluster(t testing.TB, size int, lines ...string) cluster {
 
 // startSentinel starts a sentinel that watches master under the name "sessions",
 // with one replica, and returns the sentinel's address.
-func startSentinel(t testing.TB, master *server) string {
+func startSentinel(t testing.TB, master *redistest.Server) string {
 	t.Helper()
-	host, port, _ := net.SplitHostPort(master.options.Addr)
-	replicaPort := freePort(t)
-	replica := startServerAt(t, redis.Options{Addr: loopback(replicaPort)},
+	host, port, _ := net.SplitHostPort(master.Options.Addr)
+	replicaPort := redistest.FreePort(t)
+	replica := redistest.StartAt(t, redis.Options{Addr: redistest.Loopback(replicaPort)},
 		fmt.Sprintf("port %d", replicaPort), "replicaof "+host+" "+port, "repl-diskless-sync-delay 0")
-	waitFor(t, "the replica to have followed", func() bool {
-		return strings.Contains(replica.client(t).Info(t.Context(), "replication").Val(), "master_link_status:up")
+	redistest.WaitFor(t, "the replica to have followed", func() bool {
+		return strings.Contains(replica.Client(t).Info(t.Context(), "replication").Val(), "master_link_status:up")
 	})
-	sentinelPort := freePort(t)
-	sentinel := startServerAt(t, redis.Options{Addr: loopback(sentinelPort)},
+	sentinelPort := redistest.FreePort(t)
+	sentinel := redistest.StartAt(t, redis.Options{Addr: redistest.Loopback(sentinelPort)},
 		fmt.Sprintf("port %d", sentinelPort),
 		"sentinel monitor sessions "+host+" "+port+" 1",
 		"sentinel down-after-milliseconds sessions 500",
 		"sentinel failover-timeout sessions 5000")
-	client := sentinel.client(t)
-	waitFor(t, "the sentinel to know the replica", func() bool {
+	client := sentinel.Client(t)
+	redistest.WaitFor(t, "the sentinel to know the replica", func() bool {
 		known, _ := client.Do(t.Context(), "SENTINEL", "REPLICAS", "sessions").Slice()
 		return len(known) == 1
 	})
-	return sentinel.options.Addr
+	return sentinel.Options.Addr
 }

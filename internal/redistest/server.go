@@ -1,6 +1,7 @@
 //go:build unix
 
-package rediscache
+// Package redistest starts real Redis servers, for tests.
+package redistest
 
 import (
 	"bytes"
@@ -18,31 +19,31 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// server is a redis-server process of the test's own.
-type server struct {
+// Server is a redis-server process of a test's own. It ends with the test.
+type Server struct {
 	t            testing.TB
 	path, config string
 	arguments    []string
-	options      redis.Options // how to reach it as its administrator
+	Options      redis.Options // how to reach it as its administrator
 	process      *exec.Cmd
 	output       bytes.Buffer
 }
 
-// startServer starts a server on a socket, with lines added to its configuration.
-func startServer(t testing.TB, lines ...string) *server {
+// Start starts a server on a socket, with lines added to its configuration.
+func Start(t testing.TB, lines ...string) *Server {
 	t.Helper()
-	socket := filepath.Join(shortDir(t), "socket")
-	return startServerAt(t, redis.Options{Network: "unix", Addr: socket},
+	socket := filepath.Join(ShortDir(t), "socket")
+	return StartAt(t, redis.Options{Network: "unix", Addr: socket},
 		append([]string{"port 0", "unixsocket " + socket}, lines...)...)
 }
 
-// startServerAt starts a server whose configuration is lines, and which is
+// StartAt starts a server whose configuration is lines, and which is
 // reached with options. Lines about a sentinel make it one.
-func startServerAt(t testing.TB, options redis.Options, lines ...string) *server {
+func StartAt(t testing.TB, options redis.Options, lines ...string) *Server {
 	t.Helper()
-	path := requireRedisServer(t)
-	dir := shortDir(t)
-	s := &server{t: t, path: path, config: filepath.Join(dir, "redis.conf"), options: options}
+	path := Require(t)
+	dir := ShortDir(t)
+	s := &Server{t: t, path: path, config: filepath.Join(dir, "redis.conf"), Options: options}
 	configuration := strings.Join(append(lines, "dir "+dir), "\n") + "\n"
 	if strings.Contains(configuration, "sentinel ") {
 		s.arguments = []string{"--sentinel"}
@@ -53,32 +54,32 @@ func startServerAt(t testing.TB, options redis.Options, lines ...string) *server
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		s.kill()
+		s.Kill()
 		if t.Failed() && s.output.Len() > 0 {
 			t.Logf("redis-server said:\n%s", s.output.Bytes())
 		}
 	})
-	s.start()
+	s.Start()
 	return s
 }
 
-// start returns when the server answers.
-func (s *server) start() {
+// Start returns when the server answers.
+func (s *Server) Start() {
 	s.t.Helper()
 	s.process = exec.Command(s.path, append([]string{s.config}, s.arguments...)...)
 	s.process.Stdout, s.process.Stderr = &s.output, &s.output
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	client := redis.NewClient(&s.options)
+	client := redis.NewClient(&s.Options)
 	defer client.Close()
-	waitFor(s.t, "redis-server to answer", func() bool {
+	WaitFor(s.t, "redis-server to answer", func() bool {
 		return client.Ping(s.t.Context()).Err() == nil
 	})
 }
 
-// shortDir is t.TempDir with a path that is short enough for a socket in it.
-func shortDir(t testing.TB) string {
+// ShortDir is t.TempDir with a path that is short enough for a socket in it.
+func ShortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "redis")
 	if err != nil {
@@ -88,31 +89,33 @@ func shortDir(t testing.TB) string {
 	return dir
 }
 
-func (s *server) signal(signal syscall.Signal) {
+// Signal sends the server a signal.
+func (s *Server) Signal(signal syscall.Signal) {
 	s.t.Helper()
 	if err := s.process.Process.Signal(signal); err != nil {
 		s.t.Fatalf("signal %v to redis-server: %v", signal, err)
 	}
 }
 
-func (s *server) kill() {
+// Kill ends the server at once. Start starts it again.
+func (s *Server) Kill() {
 	if s.process != nil && s.process.Process != nil {
 		_ = s.process.Process.Kill()
 		_ = s.process.Wait()
 	}
 }
 
-// client returns a client of the server, made as most programs make theirs:
+// Client returns a client of the server, made as most programs make theirs:
 // with go-redis' defaults.
-func (s *server) client(t testing.TB) *redis.Client {
-	options := s.options
+func (s *Server) Client(t testing.TB) *redis.Client {
+	options := s.Options
 	client := redis.NewClient(&options)
 	t.Cleanup(func() { _ = client.Close() })
 	return client
 }
 
-// waitFor asks another process, which cannot tell when it is ready.
-func waitFor(t testing.TB, what string, isReady func() bool) {
+// WaitFor asks another process, which cannot tell when it is ready.
+func WaitFor(t testing.TB, what string, isReady func() bool) {
 	t.Helper()
 	for start := time.Now(); !isReady(); time.Sleep(10 * time.Millisecond) {
 		if time.Since(start) > 15*time.Second {
@@ -121,9 +124,9 @@ func waitFor(t testing.TB, what string, isReady func() bool) {
 	}
 }
 
-// freePort returns a TCP port below those that systems hand out, which is free
+// FreePort returns a TCP port below those that systems hand out, which is free
 // as is the one 10,000 above it.
-func freePort(t testing.TB) int {
+func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 10_000 + rand.IntN(10_000)
@@ -136,7 +139,7 @@ func freePort(t testing.TB) int {
 }
 
 func isFree(port int) bool {
-	listener, err := net.Listen("tcp", loopback(port))
+	listener, err := net.Listen("tcp", Loopback(port))
 	if err != nil {
 		return false
 	}
@@ -144,4 +147,5 @@ func isFree(port int) bool {
 	return true
 }
 
-func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+// Loopback is the address of a port of this machine.
+func Loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
