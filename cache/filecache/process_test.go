@@ -39,17 +39,6 @@ func TestMain(m *testing.M) {
 // something else.
 const patience = 30 * time.Second
 
-// notTried ends a test for which something is missing on this machine. In CI
-// that is an error.
-func notTried(t testing.TB, why string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s; in CI it has to be possible", why)
-	}
-	fmt.Fprintf(os.Stderr, "filecache: NOT TRIED: %s: %s\n", t.Name(), why)
-	t.Skip(why)
-}
-
 // process is a process that plays a role.
 type process struct {
 	*exec.Cmd
