@@ -222,6 +222,16 @@ func TestTransportsThatRepeatSecretsFindThemInNoErrorLogOrEvent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			live(t, func(_, secret string) (*http.Response, error) { return trouble(secret) })
+			if name == "a panic" {
+				return // which a client alone leaves to its caller
+			}
+			client := clientOf(t, "", &http.Client{Transport: roundTripperFunc(func(*http.Request) (*http.Response, error) { return trouble(canaryOpaque) })})
+			client.credentials = Credentials{Email: canaryEmail, Password: canaryOpaque}.Retrieve
+			for op, call := range calls(client, canaryOpaque) {
+				for layer := call(t.Context()); layer != nil; layer = errors.Unwrap(layer) {
+					shownNowhere(t, "a client alone, "+string(op), layer)
+				}
+			}
 		})
 	}
 }
