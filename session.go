@@ -16,7 +16,8 @@ import (
 
 // Session is what a server issues: a token, and until when it is good.
 //
-// However it is printed, encoded as JSON or logged, the token is left out. Read
+// However it is printed, encoded as JSON or logged, the token is left out; in an
+// unexported field of a struct fmt shows it all the same, see [Credentials]. Read
 // Token itself to use it.
 type Session struct {
 	// Token is the JWT, or whatever else the server wants to see as a bearer
