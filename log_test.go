@@ -59,3 +59,14 @@ func TestAShortOrMissingJTIIsLoggedAsItIs(t *testing.T) {
 		}
 	}
 }
+
+// X1, X2: what a session is logged as.
+func TestASessionIsLoggedAsItsExpiry(t *testing.T) {
+	s := Session{Token: canaryOpaque, ExpiresAt: time.Unix(1500334993, 0).UTC()}
+	if got, want := fmt.Sprint(s.LogValue()), "[expiresAt=2017-07-17 23:43:13 +0000 UTC]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := s.String(), "{Token:[redacted] ExpiresAt:2017-07-17T23:43:13Z}"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
