@@ -94,11 +94,11 @@ func (ts *TokenSource) look(ctx context.Context, f *flight) (s *snapshot, worked
 	if sh == nil {
 		return nil, false
 	}
-	f.found, f.doubtful, f.shared = nil, false, nil
+	asked := ts.clock()
 	entry, err := within(ctx, longestLoad, nil, func(ctx context.Context) (cache.Entry, error) {
 		return sh.store.Load(ctx, sh.sealer.Name())
 	})
-	return ts.examine(ctx, f, entry, err)
+	return ts.examine(ctx, f, asked, entry, err)
 }
 
 // take waits for the lease, and then looks again.
@@ -118,15 +118,16 @@ func (ts *TokenSource) take(ctx context.Context, f *flight) *snapshot {
 		s, _ := ts.look(ctx, f)
 		return s
 	}
-	f.found, f.doubtful, f.shared = nil, false, nil
 	entry, err := loaded.Loaded()
-	s, _ := ts.examine(ctx, f, entry, err)
+	s, _ := ts.examine(ctx, f, ts.clock(), entry, err)
 	return s
 }
 
-// examine judges what a Load returned. It returns a session to go on with, and
-// whether the store worked.
-func (ts *TokenSource) examine(ctx context.Context, f *flight, entry cache.Entry, err error) (s *snapshot, worked bool) {
+// examine judges what a Load returned that began at now, so that a slow one makes
+// a session's life too short and never too long. It returns a session to go on
+// with, and whether the store worked.
+func (ts *TokenSource) examine(ctx context.Context, f *flight, now time.Time, entry cache.Entry, err error) (s *snapshot, worked bool) {
+	f.found, f.doubtful, f.shared = nil, false, nil
 	switch {
 	case err == cache.ErrMiss:
 		return nil, true
@@ -137,7 +138,6 @@ func (ts *TokenSource) examine(ctx context.Context, f *flight, entry cache.Entry
 		ts.cacheFailed(ctx, f, fmt.Errorf("load the entry: %w", err))
 		return nil, false
 	}
-	now := ts.clock()
 	found, refused, err := openEntry(entry, now, ts.sharing.sealer)
 	if err != nil {
 		ts.cacheFailed(ctx, f, fmt.Errorf("the entry cannot be used, and will be replaced: %w", err))

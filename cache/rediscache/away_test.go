@@ -101,3 +101,28 @@ func TestGoroutinesDoNotPileUpWhileTheServerHangs(t *testing.T) {
 	redistest.WaitFor(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before+client.Options().PoolSize })
 	mustStore(t, mustLock(t, c, "k"), "again", time.Hour)
 }
+
+// C6, C4: the command waits in the connection of a server that was stopped, and
+// nobody waits for it any more.
+func TestAStoreThatReachesRedisLateDoesNotProlongTheEntry(t *testing.T) {
+	s := redistest.Start(t)
+	c := New(s.Client(t))
+	mustStore(t, mustLock(t, c, "other"), "the server knows the script by now", time.Minute)
+	lease := mustLock(t, c, "k")
+	s.Signal(syscall.SIGSTOP)
+	const life, stopped = 20 * time.Second, 3 * time.Second
+	if err := lease.Store(t.Context(), cache.Entry{Data: []byte("late"), TTL: life}); err == nil {
+		t.Error("Store on a server that is stopped: got nil, want an error")
+	}
+	time.Sleep(stopped)
+	s.Signal(syscall.SIGCONT)
+	var e cache.Entry
+	redistest.WaitFor(t, "the late Store", func() bool {
+		var err error
+		e, err = c.Load(t.Context(), "k")
+		return err == nil
+	})
+	if e.TTL > life-stopped {
+		t.Errorf("an entry stored %v late has %v left, want %v at most", stopped, e.TTL, life-stopped)
+	}
+}

@@ -115,13 +115,13 @@ func (c *Cache) Load(ctx context.Context, key string) (cache.Entry, error) {
 	if err != nil {
 		return cache.Entry{}, c.failure(ctx, "load from", err)
 	}
-	return c.parseEntry(reply)
+	fields, _ := reply.([]any)
+	return c.parseEntry(fields)
 }
 
 // parseEntry reads what loadScript returns: nothing, or the value, which begins
 // with the value of the lease it was written under, and what PTTL says of it.
-func (c *Cache) parseEntry(reply any) (cache.Entry, error) {
-	fields, _ := reply.([]any)
+func (c *Cache) parseEntry(fields []any) (cache.Entry, error) {
 	if len(fields) == 0 {
 		return cache.Entry{}, cache.ErrMiss
 	}

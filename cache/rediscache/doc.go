@@ -27,7 +27,8 @@
 // its life is over. Whoever then continues with it gets [cache.ErrLeaseLost]:
 // each Store and Delete checks in Redis, in the step that writes, that the lease
 // is still its own. All lives are relative and counted by Redis, so the clocks
-// of the machines never meet.
+// of the machines never meet; a Store that reaches Redis late is not counted from
+// then.
 //
 // Everything is a Lua script that may be run again without harm, because
 // go-redis sends a command again when the answer to it got lost.
@@ -62,7 +63,7 @@
 //
 //	resetkeys resetchannels -@all
 //	~{jwtsession:*
-//	+eval +evalsha +get +set +del +pexpire +pttl
+//	+eval +evalsha +get +set +del +pexpire +pttl +time
 //	&{jwtsession:*}:changed
 //	+publish +psubscribe
 //

@@ -22,6 +22,11 @@ type lease struct {
 	loaded    cache.Entry // what the acquiring script read
 	loadedErr error
 
+	// When that was: by the server's clock in milliseconds, and by the monotonic
+	// clock of this process, which got the answer a little later.
+	acquiredAt int64
+	acquired   time.Time
+
 	isOver      atomic.Bool // a Store succeeded, or Unlock was called
 	stopRenewal context.CancelFunc
 }
@@ -77,7 +82,8 @@ func (l *lease) Store(ctx context.Context, e cache.Entry) error {
 	if e.TTL != 0 {
 		life = milliseconds(e.TTL)
 	}
-	err := l.write(ctx, "store in", storeScript, data, life, l.names.channel)
+	now := l.acquiredAt + time.Since(l.acquired).Milliseconds()
+	err := l.write(ctx, "store in", storeScript, data, life, l.names.channel, now)
 	if err == nil {
 		l.isOver.Store(true)
 		l.stopRenewal()

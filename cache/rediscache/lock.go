@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	mathrand "math/rand/v2"
 	"time"
 
@@ -71,7 +72,13 @@ func (l *lease) acquire(ctx context.Context) (time.Duration, error) {
 	if left, isHeld := reply.(int64); isHeld {
 		return time.Duration(left) * time.Millisecond, nil
 	}
-	l.loaded, l.loadedErr = c.parseEntry(reply)
+	fields, _ := reply.([]any)
+	if len(fields) == 0 {
+		return 0, fmt.Errorf("unexpected answer %v", reply)
+	}
+	l.acquiredAt, _ = fields[0].(int64)
+	l.acquired = time.Now()
+	l.loaded, l.loadedErr = c.parseEntry(fields[1:])
 	return 0, nil
 }
 
