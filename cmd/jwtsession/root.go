@@ -31,14 +31,23 @@ func newRootCommand() *cobra.Command {
 		Use:   "jwtsession",
 		Short: "Sign in, and stay signed in, to APIs with a session token",
 		Long: `jwtsession signs in to APIs that trade an e-mail address and a password for a
-JWT, and that renew the JWT with the JWT itself, as PacerPro's does.
+JWT, and that renew the JWT with the JWT itself, as PacerPro's does. It keeps
+the session in a cache, so that all commands share it until it ends.
+
+` + precedence + `
+
+` + profilesHelp + `
 
 Errors are one line on stderr. The exit code is
   0  if all went well
   1  if something else failed
-  2  if the command line is wrong
+  2  if the command line, the environment or a profile is wrong, or without
+     credentials
   3  if the API refused the e-mail address and the password, or the token
   4  if the API could not be reached, or could not answer for now`,
+		Example: `  export JWTSESSION_EMAIL=clerk@example.com   # and JWTSESSION_PASSWORD, or
+  jwtsession login                            # into the keyring, once
+  curl -H "$(jwtsession token --output header)" https://api.pacerpro.com/v1/...`,
 		Version:       jwtsession.Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -54,10 +63,15 @@ Errors are one line on stderr. The exit code is
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "FlagUsages", "FlagUsagesWrapped 80"))
+	root.SetUsageTemplate(strings.NewReplacer(
+		"FlagUsages", "FlagUsagesWrapped 80",
+		" for more information about a command", " for more about it", // fits into 80 columns
+	).Replace(root.UsageTemplate()))
 	root.AddCommand(
 		newDemoCommand(),
 		newServeCommand(),
+		newStatusCommand(),
+		newTokenCommand(),
 	)
 	return root
 }
@@ -120,6 +134,7 @@ func exitCode(err error) int {
 		op      *net.OpError
 		network net.Error
 		trust   *tls.CertificateVerificationError
+		advised *advisedError
 	)
 	switch {
 	case err == nil:
@@ -128,6 +143,8 @@ func exitCode(err error) int {
 		return quiet.code
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.As(err, &advised) && advised.code != 0:
+		return advised.code
 	case errors.Is(err, jwtsession.ErrInvalidCredentials), errors.Is(err, jwtsession.ErrUnauthorized):
 		return exitRejected
 	case errors.As(err, &api):

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/jwtsession/jwtsession"
+)
+
+// advisedError is an error, and what to do about it.
+type advisedError struct {
+	err    error
+	advice string
+	code   int // the exit code; zero: what err has
+}
+
+func (e *advisedError) Error() string { return e.err.Error() + "; " + e.advice }
+func (e *advisedError) Unwrap() error { return e.err }
+
+// explain adds to an error of the account's token source what the library cannot
+// know: where the settings come from, and which flag would change them.
+func (a *account) explain(err error) error {
+	var (
+		api       *jwtsession.APIError
+		clock     x509.CertificateInvalidError
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+	)
+	isAnswer := errors.As(err, &api)
+	where := fmt.Sprintf("the base URL, %s (%s)", a.baseURL.value, a.baseURL.from)
+	advise := func(code int, format string, args ...any) error {
+		return &advisedError{err, fmt.Sprintf(format, args...), code}
+	}
+	switch {
+	case err == nil:
+		return nil
+	case isAnswer && api.StatusCode == http.StatusBadRequest && strings.Contains(api.Message, "HTTP request to an HTTPS server"):
+		return advise(exitFailure, "the API speaks https: put https:// into %s", where)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return advise(exitFailure, "the server speaks no https: check %s", where)
+	case errors.As(err, &clock) && clock.Reason == x509.Expired:
+		return advise(0, "check this machine's clock, which says %s", time.Now().Format(time.RFC3339))
+	case errors.As(err, &authority):
+		return advise(0, "if it is your own server, name a file with its certificate in SSL_CERT_FILE")
+	case errors.As(err, &name):
+		return advise(0, "check %s", where)
+	case errors.Is(err, jwtsession.ErrInvalidCredentials):
+		return advise(0, "the e-mail address is that of %s, and the password that of %s", a.emailFrom(), a.passwordFrom())
+	case isAnswer && api.StatusCode == http.StatusNotFound:
+		return advise(0, "it is %s (%s)", a.baseURL.value, a.baseURL.from) // "check the base URL" has been said
+	case isAnswer && !api.Temporary(), errors.Is(err, jwtsession.ErrMalformedToken):
+		return advise(0, "check %s", where)
+	case !isAnswer && exitCode(err) == exitUnreachable:
+		return advise(0, "check the network and %s", where)
+	}
+	return err
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zalando/go-keyring"
+
+	"github.com/jwtsession/jwtsession"
+)
+
+// The keyring has, for each API that somebody has logged in to, the password of
+// each e-mail address, and which address was the last.
+const lastLogin = "last login"
+
+// longestKeyringCall leaves a person the time to unlock the keyring.
+const longestKeyringCall = 30 * time.Second
+
+// errNoLogin means that the keyring works and has nothing of the kind.
+var errNoLogin = errors.New("the keyring has no login")
+
+func keyringService(baseURL string) string { return "jwtsession " + baseURL }
+
+// loadLogin returns what login has stored: for this e-mail address, or for the
+// last one if that is empty.
+func loadLogin(ctx context.Context, baseURL, email string) (jwtsession.Credentials, error) {
+	service := keyringService(baseURL)
+	if email == "" {
+		var err error
+		if email, err = askKeyring(ctx, func() (string, error) { return keyring.Get(service, lastLogin) }); err != nil {
+			return jwtsession.Credentials{}, err
+		}
+	}
+	password, err := askKeyring(ctx, func() (string, error) { return keyring.Get(service, email) })
+	return jwtsession.Credentials{Email: email, Password: password}, err
+}
+
+// storeLogin stores a login, as the last one.
+func storeLogin(ctx context.Context, baseURL string, c jwtsession.Credentials) error {
+	service := keyringService(baseURL)
+	_, err := askKeyring(ctx, func() (string, error) {
+		return "", errors.Join(keyring.Set(service, c.Email, c.Password), keyring.Set(service, lastLogin, c.Email))
+	})
+	return err
+}
+
+// forgetLogin removes a login. That there is none is no error.
+func forgetLogin(ctx context.Context, baseURL, email string) error {
+	service := keyringService(baseURL)
+	_, err := askKeyring(ctx, func() (string, error) {
+		if last, err := keyring.Get(service, lastLogin); err == nil && last == email {
+			if err := keyring.Delete(service, lastLogin); err != nil {
+				return "", err
+			}
+		}
+		return "", keyring.Delete(service, email)
+	})
+	if errors.Is(err, errNoLogin) {
+		return nil
+	}
+	return err
+}
+
+// askKeyring bounds a call to the keyring, which takes no context and may hang.
+func askKeyring(ctx context.Context, call func() (string, error)) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, longestKeyringCall)
+	defer cancel()
+	type outcome struct {
+		text string
+		err  error
+	}
+	answered := make(chan outcome, 1)
+	go func() {
+		o := outcome{err: errors.New("its answer was not understood")}
+		defer func() {
+			_ = recover() // the package takes answers for what it expects
+			answered <- o
+		}()
+		o.text, o.err = call()
+	}()
+	select {
+	case o := <-answered:
+		if errors.Is(o.err, keyring.ErrNotFound) {
+			return "", errNoLogin
+		}
+		if o.err != nil {
+			return "", fmt.Errorf("the keyring cannot be used: %w", o.err)
+		}
+		return o.text, nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("the keyring has not answered: %w", ctx.Err())
+	}
+}

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/cache"
+)
+
+func newStatusCommand() *cobra.Command {
+	var flags accountFlags
+	output := choice{value: "text", of: []string{"text", "json"}}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show the session, and where the settings come from",
+		Long: `Show whose session is in the cache, how long it lives on, and where each of the
+settings comes from.
+
+It only looks: it neither signs in nor refreshes, makes no call to the API, and
+shows neither the password nor the token. Of the token's claims, the jti is
+shortened to 8 characters. The exit code is 0 also if there is no session.`,
+		Example: `  jwtsession status
+  jwtsession status --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			account, err := flags.resolve(cmd)
+			if err != nil {
+				return err
+			}
+			report := account.look(cmd.Context())
+			if output.value == "json" {
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(report)
+			}
+			return report.print(cmd.OutOrStdout())
+		},
+	}
+	flags.register(cmd)
+	output.register(cmd, "the report")
+	return cmd
+}
+
+// report is what status shows.
+type report struct {
+	Account  found        `json:"account"`
+	Password found        `json:"password"` // where it comes from, and nothing else
+	BaseURL  found        `json:"baseURL"`
+	Origin   string       `json:"origin"`
+	Profile  *found       `json:"profile,omitempty"`
+	Cache    cacheReport  `json:"cache"`
+	Live     bool         `json:"live"`
+	Session  *liveSession `json:"session,omitempty"`
+	Problem  string       `json:"problem,omitempty"`
+}
+
+// found is a setting, and where it was found.
+type found struct {
+	Value string `json:"value,omitempty"`
+	From  string `json:"from"`
+}
+
+type cacheReport struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	From string `json:"from"`
+}
+
+type liveSession struct {
+	ExpiresAt    time.Time      `json:"expiresAt,omitzero"`
+	SecondsLeft  int64          `json:"secondsLeft,omitempty"`
+	RefreshAt    time.Time      `json:"refreshAt,omitzero"` // zero: due already, or nobody knows the expiry
+	RefreshIsDue bool           `json:"refreshIsDue"`
+	Claims       map[string]any `json:"claims,omitempty"` // of a token that is a JWT
+	timeLeft     time.Duration
+	refreshIn    time.Duration
+}
+
+// look finds out how the account stands, without a call to the API.
+func (a *account) look(ctx context.Context) report {
+	r := report{
+		Account:  found{a.email.value, a.emailFrom()},
+		Password: found{From: a.passwordFrom()},
+		BaseURL:  found{a.baseURL.value, a.baseURL.from},
+		Origin:   a.origin(),
+		Cache:    cacheReport{a.store.kind, a.store.name, a.cache.from},
+	}
+	if a.profile.value != "" {
+		r.Profile = &found{a.profile.value, a.profile.from}
+	}
+	asking, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	credentials, err := a.Retrieve(asking)
+	if err != nil {
+		r.Problem = "no credentials: " + oneLine(err)
+		return r
+	}
+	r.Account.Value = credentials.Email
+	if r.Session, err = a.peek(ctx, credentials); err != nil {
+		r.Problem = oneLine(err)
+	}
+	r.Live = r.Session != nil
+	return r
+}
+
+// errNoSession is the end of a look that found nothing.
+var errNoSession = errors.New("there is no session in the cache: the next token will be that of a sign-in")
+
+// peek returns the session in the cache, by the source that would use it: one
+// that cannot call the API, and that cannot write to the cache.
+func (a *account) peek(ctx context.Context, credentials jwtsession.Credentials) (*liveSession, error) {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	cacheProblem := make(chan error, 1)
+	ts, closeAll, err := a.open(ctx, func(c *jwtsession.Config) {
+		c.Credentials = credentials
+		c.HTTPClient = &http.Client{Transport: noCalls{func() { giveUp(errNoSession) }}}
+		if c.Cache == nil {
+			return
+		}
+		c.Cache = readOnly{c.Cache}
+		c.OnEvent = func(e jwtsession.Event) {
+			if e.Kind == jwtsession.EventCacheFailed && !errors.Is(e.Err, errOnlyLooking) {
+				select {
+				case cacheProblem <- e.Err:
+				default: // the first one says it
+				}
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	token, err := ts.TokenContext(ctx)
+	status := ts.Status()
+	closeAll()
+	switch {
+	case err == nil:
+		return describeSession(token.AccessToken, status), nil
+	case !errors.Is(err, errNoSession):
+		return nil, a.explain(err) // the cache remembers a refusal
+	}
+	select {
+	case err := <-cacheProblem:
+		return nil, err
+	default:
+		return nil, errNoSession
+	}
+}
+
+// noCalls is a network without the API. A sign-in is what a source does that has
+// found nothing.
+type noCalls struct{ signIn func() }
+
+var errOnlyLooking = errors.New("status only looks")
+
+func (n noCalls) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodPost {
+		n.signIn()
+	}
+	return nil, errOnlyLooking
+}
+
+// readOnly is a cache that nobody gets the lease of.
+type readOnly struct{ cache.Cache }
+
+// Lock fails.
+func (readOnly) Lock(context.Context, string) (cache.Lease, error) { return nil, errOnlyLooking }
+
+func describeSession(token string, status jwtsession.Status) *liveSession {
+	s := &liveSession{ExpiresAt: status.ExpiresAt, Claims: claimsOf(token)}
+	if status.ExpiresAt.IsZero() {
+		return s
+	}
+	s.timeLeft = time.Until(status.ExpiresAt)
+	s.SecondsLeft = int64(s.timeLeft / time.Second)
+	// A refresh that is due has been tried, and could not be.
+	s.refreshIn = time.Until(status.RefreshAt)
+	s.RefreshIsDue = status.FailedAttempts > 0 || s.refreshIn <= 0
+	if !s.RefreshIsDue {
+		s.RefreshAt = status.RefreshAt
+	}
+	return s
+}
+
+// claimsOf are the claims of a token, which nobody here could verify; nil of one
+// that is no JWT.
+func claimsOf(token string) map[string]any {
+	claims := jwt.MapClaims{}
+	if _, _, err := jwt.NewParser(jwt.WithJSONNumber()).ParseUnverified(token, claims); err != nil {
+		return nil
+	}
+	if id, isText := claims["jti"].(string); isText && len(id) > 8 {
+		claims["jti"] = id[:8] + "…"
+	}
+	return claims
+}
+
+// print shows the report to a person.
+func (r report) print(out io.Writer) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, value string, from ...string) {
+		if from != nil {
+			value = fmt.Sprintf("%s (%s)", orNone(value), from[0])
+		}
+		fmt.Fprintf(table, "%s\t%s\n", name, printable(value))
+	}
+	row("account", r.Account.Value, r.Account.From)
+	row("password", "from "+r.Password.From)
+	row("API", r.BaseURL.Value, r.BaseURL.From)
+	if r.Profile != nil {
+		row("profile", r.Profile.Value, r.Profile.From)
+	}
+	cacheName := r.Cache.Name
+	if r.Cache.Kind != "none" {
+		cacheName = r.Cache.Kind + ", " + cacheName
+	}
+	row("cache", cacheName, r.Cache.From)
+	if r.Problem != "" {
+		row("session", "none")
+		row("", r.Problem)
+		return table.Flush()
+	}
+	s := r.Session
+	if s.ExpiresAt.IsZero() {
+		row("session", "live, until the API rejects it")
+	} else {
+		row("session", fmt.Sprintf("live, %v left, until %s", s.timeLeft.Truncate(time.Second), s.ExpiresAt.Local().Format(time.DateTime)))
+		if s.RefreshIsDue {
+			row("refresh", "due: the next use refreshes it")
+		} else {
+			row("refresh", fmt.Sprintf("due in %v", s.refreshIn.Truncate(time.Second)))
+		}
+	}
+	title := "claims"
+	for _, name := range slices.Sorted(keysOf(s.Claims)) {
+		row(title, name+" = "+claimText(name, s.Claims[name]))
+		title = ""
+	}
+	return table.Flush()
+}
+
+func keysOf(claims map[string]any) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for name := range claims {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// claimText is a claim in one line; a time is told as one as well.
+func claimText(name string, value any) string {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return "?"
+	}
+	text := strings.TrimSpace(b.String())
+	if number, isNumber := value.(json.Number); isNumber && (name == "exp" || name == "iat" || name == "nbf") {
+		if seconds, err := number.Int64(); err == nil {
+			text += " (" + time.Unix(seconds, 0).Format(time.DateTime) + ")"
+		}
+	}
+	return text
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/sessiontest"
+)
+
+func TestFiftyTokensFromAShellMakeOneSignIn(t *testing.T) {
+	b := newBox(t, "--latency", "300ms")
+	cmd := b.command(t)
+	script := `i=0; while [ $i -lt 50 ]; do "$0" token & i=$((i+1)); done; wait`
+	shell := b.command(t)
+	shell.Path, shell.Args = "/bin/sh", []string{"sh", "-c", script, cmd.Path}
+	code, stdout, stderr := finish(t, shell)
+	tokens := strings.Fields(stdout)
+	distinct := len(slices.Compact(slices.Sorted(slices.Values(tokens))))
+	if code != exitOK || stderr != "" || len(tokens) != 50 || distinct != 1 {
+		t.Errorf("got code %d, stderr %q and %d tokens, %d of them distinct; want 50 times the same", code, stderr, len(tokens), distinct)
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 1})
+}
+
+func TestATokenComesFromTheCacheWithoutTheServer(t *testing.T) {
+	b := newBox(t)
+	first := b.token(t)
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 1})
+	if second := b.token(t); second != first {
+		t.Error("with the server gone: got another token, want the one in the cache")
+	}
+	code, stdout, _ := b.run(t, "token", "--cache", "none", "--timeout", "500ms")
+	if code != exitUnreachable || stdout != "" {
+		t.Errorf("--cache none: got code %d and %d bytes on stdout, want %d and none", code, len(stdout), exitUnreachable)
+	}
+}
+
+func TestTheFormatsOfATokenAreThoseOfScripts(t *testing.T) {
+	b := newBox(t)
+	token := b.token(t)
+	if _, header, _ := b.run(t, "token", "-o", "header"); header != "Authorization: Bearer "+token+"\n" {
+		t.Errorf("-o header: got %d bytes, want the header line of the token", len(header))
+	}
+	_, text, _ := b.run(t, "token", "--output", "json")
+	var got map[string]string
+	err := json.Unmarshal([]byte(text), &got)
+	expiry, timeErr := time.Parse(time.RFC3339, got["expiresAt"])
+	if err != nil || timeErr != nil || len(got) != 2 || got["token"] != token || time.Until(expiry) < 14*time.Minute || time.Until(expiry) > 15*time.Minute {
+		t.Errorf("-o json: got %d fields, expiresAt %q and errors %v, %v; want the token, and its expiry in 15 minutes", len(got), got["expiresAt"], err, timeErr)
+	}
+}
+
+// Real time and a real process: from 80 % of its life on, a refresh is due.
+func TestATokenWhoseRefreshIsDueIsRefreshedFirst(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "--token-life", "10s")
+	first := b.token(t)
+	begin := time.Now()
+	for time.Since(begin) < 8100*time.Millisecond {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if second := b.token(t); second == first {
+		t.Error("at 81 % of its life: got the same token, want a refreshed one")
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 1, sessiontest.OpRefresh: 1})
+}
+
+// inMemory is an account of a server in memory, in virtual time, with what
+// connects them.
+func inMemory(server *sessiontest.Server) (*account, func(*jwtsession.Config)) {
+	sessions := cache.NewMemory()
+	a := &account{
+		baseURL: setting{server.URL, "the test"},
+		email:   setting{sessiontest.Email, "the test"},
+		password: &passwordSource{"the test", func(context.Context) (string, error) {
+			return sessiontest.Password, nil
+		}},
+		timeout: defaultTimeout,
+		store: store{"memory", "memory", func(context.Context) (cache.Cache, func(), error) {
+			return sessions, func() {}, nil
+		}},
+	}
+	return a, func(c *jwtsession.Config) { c.HTTPClient = server.Client() }
+}
+
+func TestARefreshThatFailsDelaysTheTokenByAFewSecondsAtMost(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault   sessiontest.Fault
+		longest time.Duration
+		isNewer bool
+	}{
+		"a refresh that works":                {sessiontest.Fault{Delay: time.Second}, time.Second, true},
+		"an outage":                           {sessiontest.Fault{Status: 503}, 0, false},
+		"a server that does not answer":       {sessiontest.Fault{Hang: true}, longestRefreshWait, false},
+		"a refused refresh, and so a sign-in": {sessiontest.Fault{Status: 401}, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := sessiontest.NewServer(sessiontest.InMemory(), sessiontest.WithTokenLife(15*time.Minute))
+				defer server.Close()
+				a, connect := inMemory(server)
+				first, err := a.liveToken(t.Context(), freshness{}, t.Output(), connect)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(12*time.Minute + time.Second)
+				server.Inject(sessiontest.OpRefresh, 1, c.fault)
+				begin := time.Now()
+				second, err := a.liveToken(t.Context(), freshness{}, t.Output(), connect)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(begin); took != c.longest {
+					t.Errorf("it took %v, want %v", took, c.longest)
+				}
+				if isNewer := second.Expiry.After(first.Expiry); isNewer != c.isNewer {
+					t.Errorf("got a token that expires at %v after one that expired at %v, want a newer one: %v", second.Expiry, first.Expiry, c.isNewer)
+				}
+			})
+		})
+	}
+}
+
+func TestATokenThatLivesTooShortIsSaidToIfThatWasAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := sessiontest.NewServer(sessiontest.InMemory(), sessiontest.WithTokenLife(15*time.Minute))
+		defer server.Close()
+		a, connect := inMemory(server)
+		for _, c := range []struct {
+			fresh freshness
+			want  string
+		}{
+			{freshness{time.Hour, false}, ""},
+			{freshness{10 * time.Minute, true}, ""},
+			{freshness{time.Hour, true}, "jwtsession: warning: the token has 15m0s left, and there is none that lives longer\n"},
+		} {
+			var stderr strings.Builder
+			begin := time.Now()
+			if _, err := a.liveToken(t.Context(), c.fresh, &stderr, connect); err != nil {
+				t.Fatal(err)
+			}
+			if stderr.String() != c.want || time.Since(begin) != 0 {
+				t.Errorf("%+v: got %q after %v, want %q at once", c.fresh, stderr.String(), time.Since(begin), c.want)
+			}
+		}
+	})
+}
+
+// With less left than is asked for, a refresh that is about to be due is waited
+// for.
+func TestATokenWaitsForARefreshThatIsDueInAMoment(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		left, refreshIn time.Duration
+		want            bool
+	}{
+		{10 * time.Minute, 7 * time.Minute, false},
+		{10 * time.Minute, -time.Second, true},
+		{50 * time.Second, 3 * time.Second, true},
+		{50 * time.Second, 10 * time.Second, false},
+		{70 * time.Second, 3 * time.Second, false},
+	} {
+		s := jwtsession.Status{ExpiresAt: now.Add(c.left), RefreshAt: now.Add(c.refreshIn)}
+		if got := (freshness{minLife: time.Minute}).wantsRefresh(s); got != c.want {
+			t.Errorf("%v left, refresh in %v: got %v, want %v", c.left, c.refreshIn, got, c.want)
+		}
+	}
+	if (freshness{minLife: time.Minute}).wantsRefresh(jwtsession.Status{}) {
+		t.Error("an expiry that nobody knows: got true, want false")
+	}
+}
