@@ -19,7 +19,8 @@ const DefaultTimeout = 30 * time.Second
 // Config says how to sign in, and where. Its zero value but for Credentials is a
 // good one.
 //
-// However it is printed, it shows no secret.
+// However it is printed, it shows no secret, but in an unexported field of a
+// struct: see [Credentials].
 type Config struct {
 	// BaseURL is the API's, as in [NewClient]; [DefaultBaseURL] if it is empty.
 	// Requests to its origin carry the token.
@@ -73,7 +74,7 @@ type Config struct {
 // String names what is set and leaves out what is secret.
 func (c Config) String() string {
 	return fmt.Sprintf("{BaseURL:%s Account:%s Origins:%v Timeout:%v Credentials:%s CacheKey:%s}",
-		printableURL(c.BaseURL), c.Account, len(c.Origins), c.Timeout, redacted, redacted)
+		printableURL(c.BaseURL), accountDomain(c.Account), len(c.Origins), c.Timeout, redacted, redacted)
 }
 
 // Format prints what String returns, whatever the verb.

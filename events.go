@@ -110,7 +110,7 @@ func (e Event) attrs() []slog.Attr {
 		attrs = append(attrs, slog.Duration("retryIn", e.RetryIn))
 	}
 	if e.Err != nil {
-		attrs = append(attrs, slog.String("error", e.Err.Error()))
+		attrs = append(attrs, slog.String("error", redact().text(e.Err.Error())))
 	}
 	return attrs
 }

@@ -455,7 +455,7 @@ func TestAnIssuersSessionIsSharedByItsAccount(t *testing.T) {
 		source := func(account string) *TokenSource {
 			return newSourceOf(t, Config{Issuer: issuer, Account: account}, through(store))
 		}
-		if token(t, source("a")) != token(t, source("a")) {
+		if first, second := token(t, source("a")), token(t, source("a")); first != second {
 			t.Error("two sources of one account have a session each, want one")
 		}
 		token(t, source("b"))
