@@ -18,8 +18,8 @@ const (
 	revocation                   // Revoke
 )
 
-// errSuperseded is the end of a flight that Revoke replaced: those who wait for
-// it look again.
+// errSuperseded is the end of a flight that Revoke replaced, or whose session may
+// have been revoked meanwhile: those who wait for it look again.
 var errSuperseded = errors.New("jwtsession: superseded by a revocation")
 
 // flight is one operation of a source, its retries included. It runs on a
@@ -35,7 +35,9 @@ type flight struct {
 
 	// What the source was like at the launch.
 	old        *snapshot
-	kept       *snapshot // a rejected session, to go back to: no sign-in may follow for now
+	dead       *snapshot
+	kept       *snapshot // to go back to, if no other session is to be had
+	maySignIn  bool      // although there is one to go back to
 	refusal    *refusal
 	outage     *outage
 	chainEnded bool
@@ -72,7 +74,9 @@ func (ts *TokenSource) launch(p purpose) *flight {
 		purpose:    p,
 		done:       make(chan struct{}),
 		old:        ts.current.Load(),
+		dead:       ts.dead,
 		kept:       ts.kept,
+		maySignIn:  ts.maySignIn,
 		refusal:    ts.refusal,
 		outage:     ts.outage,
 		chainEnded: ts.chainEnded,
@@ -141,6 +145,9 @@ func (ts *TokenSource) land(f *flight) {
 	switch {
 	case f.purpose == revocation:
 		ts.landRevocation(f, now)
+	case f.err == nil && f.kind != EventSignedIn && ts.dead != f.dead && f.landed.mayHaveEndedWith(ts.dead):
+		// The old one was rejected while this one was on its way.
+		f.err, ts.kept = errSuperseded, f.landed
 	case f.err == nil:
 		ts.landSession(f, now)
 	default:
@@ -154,7 +161,10 @@ func (ts *TokenSource) landSession(f *flight, now time.Time) {
 	if f.kind == EventSignedIn && ts.rejected {
 		ts.rejectedSignIn = now
 	}
-	ts.dead, ts.rejected = nil, false
+	if ts.dead != nil {
+		ts.proven = s.issued
+	}
+	ts.dead, ts.kept, ts.rejected = nil, nil, false
 	ts.current.Store(s)
 	if f.kind == EventSignedIn && f.old.liveAt(now) && !advances(f.old.expiry, s.expiry, f.old.life()) {
 		// Not even a sign-in moves the expiry on: do not hurry to ask again.
@@ -194,10 +204,10 @@ func (ts *TokenSource) landFailure(f *flight, now time.Time) {
 	}
 }
 
-// keep goes back to a session that the server has rejected, since another one
-// was not to be had.
+// keep goes back to a session that the server has rejected, or may have, since
+// another one was not to be had.
 func (ts *TokenSource) keep(f *flight, now time.Time) {
-	ts.dead = nil
+	ts.dead, ts.rejected = nil, false
 	if f.kept.liveAt(now) {
 		f.landed, f.err = f.kept, nil
 		ts.current.Store(f.kept)
@@ -220,7 +230,7 @@ func (ts *TokenSource) landRevocation(f *flight, now time.Time) {
 		return
 	}
 	ts.settle()
-	ts.dead, ts.rejected, ts.rejectedSignIn = f.old, false, time.Time{}
+	ts.dead, ts.kept, ts.rejected, ts.rejectedSignIn = f.old, nil, false, time.Time{}
 	ts.current.Store(nil)
 	ts.plan(time.Time{})
 	if f.old != nil {

@@ -51,7 +51,7 @@ func (ts *TokenSource) refresh(ctx context.Context, old *snapshot) (*snapshot, e
 }
 
 // errNothingNewer is the end of a flight that was not allowed to sign in.
-var errNothingNewer = &unusableError{errors.New("jwtsession: the server rejects the token of a sign-in less than a minute old: the next one has to wait")}
+var errNothingNewer = &unusableError{errors.New("jwtsession: the server rejects the token, and there is no other one for now")}
 
 // signIn signs in. For a caller's sake it retries what can be retried, within
 // the flight's time.
@@ -118,14 +118,18 @@ func (ts *TokenSource) create(ctx context.Context, f *flight) (*snapshot, error)
 		f.verdict.fingerprint = f.fingerprint
 		return nil, f.verdict.err
 	}
+	if _, dead := ts.standing(); f.found == nil && f.kept.liveAt(ts.clock()) && dead != nil && f.kept.token != dead.token {
+		f.found, f.doubtful = f.kept, true
+	}
 	if f.doubtful {
 		if s, err := ts.verify(ctx, f); s != nil || err != nil {
 			return s, err
 		}
 	}
-	if f.kept != nil {
+	if f.kept != nil && !f.maySignIn {
 		return nil, errNothingNewer
 	}
+	f.kept = nil // it has ended
 	s, err := attempt(ctx, call, secret)
 	created, err := ts.accept(opCreate, s, err)
 	if err == nil {
@@ -164,6 +168,8 @@ func (ts *TokenSource) verify(ctx context.Context, f *flight) (*snapshot, error)
 		return f.bring(EventRefreshed, s)
 	case err == nil:
 		return nil, nil
+	case kindOf(err) == temporary && f.kept != nil:
+		return nil, errNothingNewer
 	case kindOf(err) == temporary && dead == nil && f.found.liveAt(ts.clock()):
 		return f.bring(EventAdopted, f.found)
 	case kindOf(err) == temporary:

@@ -173,7 +173,7 @@ func (ts *TokenSource) standing() (current, dead *snapshot) {
 // mayHaveEndedWith reports whether the end of another session may have been the
 // end of this one: a revocation ends all that have their jti in common.
 func (s *snapshot) mayHaveEndedWith(other *snapshot) bool {
-	return s.token == other.token || s.jti != "" && s.jti == other.jti
+	return other != nil && (s.token == other.token || s.jti != "" && s.jti == other.jti)
 }
 
 func (s *snapshot) nearItsEnd(now time.Time) bool {

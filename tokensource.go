@@ -62,7 +62,9 @@ type TokenSource struct {
 	dead           *snapshot // rejected or revoked, and not yet replaced
 	rejected       bool      // it was rejected: the sign-in that replaces it counts as caused by that
 	rejectedSignIn time.Time // the last sign-in that a rejection caused
-	kept           *snapshot // rejected too soon after that: only the cache may replace it
+	kept           *snapshot // dropped on suspicion, or rejected too soon after that: to go back to
+	maySignIn      bool      // kept may be replaced by signing in
+	proven         time.Time // issue of the last session that was brought after a rejection
 
 	issuer   Issuer
 	sharing  *sharing // nil without a cache
@@ -221,28 +223,40 @@ func (ts *TokenSource) wait(ctx context.Context, f *flight) error {
 // one in the cache the token is kept.
 // [Transport] calls Invalidate by itself.
 func (ts *TokenSource) Invalidate(accessToken string) {
-	s := ts.current.Load()
-	if s == nil || s.token != accessToken {
-		return
+	if s := ts.current.Load(); s != nil && s.token == accessToken {
+		ts.reject(s)
 	}
+}
+
+// reject drops the current session because the server has rejected this one,
+// which is it, or an older one that may have ended along with it: a request that
+// was under way while the session was refreshed, and then revoked, tells of both.
+// What the last rejection has led to is not doubted for older sessions' sake.
+func (ts *TokenSource) reject(s *snapshot) {
 	ts.mu.Lock()
-	now := ts.clock()
+	defer ts.mu.Unlock()
+	now, current := ts.clock(), ts.current.Load()
+	if current == nil || ts.closed {
+		return
+	}
+	suspected := current.token != s.token
+	if suspected && (!current.mayHaveEndedWith(s) || s.issued.Before(ts.proven)) {
+		return
+	}
 	paused := !ts.rejectedSignIn.IsZero() && now.Sub(ts.rejectedSignIn) < rejectionPause
-	if paused && ts.sharing == nil || !ts.current.CompareAndSwap(s, nil) {
-		ts.mu.Unlock()
+	if paused && !suspected && ts.sharing == nil {
 		return
 	}
-	ts.dead = s
+	ts.current.Store(nil)
 	ts.plan(time.Time{})
-	if paused {
-		ts.kept = s
-		ts.mu.Unlock()
-		return
+	ts.dead = s
+	ts.maySignIn, ts.rejected = !paused, !paused
+	if paused || suspected {
+		ts.kept = current
 	}
-	ts.rejected = true
-	account := ts.account
-	ts.mu.Unlock()
-	ts.reporter.report(Event{Kind: EventRejected, Time: now.Round(0), Account: account, SessionID: s.jti, ExpiresAt: s.expiry})
+	if !paused {
+		ts.reporter.report(Event{Kind: EventRejected, Time: now.Round(0), Account: ts.account, SessionID: s.jti, ExpiresAt: s.expiry})
+	}
 }
 
 // Revoke logs out: it deletes the session at the server, which ends every

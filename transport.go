@@ -54,7 +54,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || res.StatusCode != http.StatusUnauthorized {
 		return res, err
 	}
-	t.Source.Invalidate(s.token)
+	t.Source.reject(s)
 	return t.sendAgain(req, res, s)
 }
 
