@@ -1,0 +1,186 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/sessiontest"
+)
+
+func TestARevocationCostsNoRequestWithASmallBody(t *testing.T) {
+	a := newAPI(t, nil)
+	metrics := NewMetrics()
+	p := a.running(t, func(c *Config) { c.Metrics = metrics })
+	get(t, p, "/me")
+	a.box.RevokeAll()
+	content := bytes.Repeat([]byte("x"), largestKept)
+	answer := do(t, request(t, "POST", p.URL()+"/runs", bytes.NewReader(content), "Expect: 100-continue"))
+	got := a.got()
+	if answer.status != 200 || len(got) != 3 {
+		t.Fatalf("got %d after %d sends, want 200 after 3", answer.status, len(got))
+	}
+	for _, sent := range got[1:] {
+		if sent.body != string(content) || sent.header.Get("Expect") != "" {
+			t.Errorf("the API got a body of %d bytes and Expect %q, want the %d that were sent, each time, and none", len(sent.body), sent.header.Get("Expect"), len(content))
+		}
+	}
+	if got := value(t, metrics, "jwtsession_recovered_total"); got != 1 {
+		t.Errorf("got %v recovered requests, want 1", got)
+	}
+}
+
+func TestA401ToABodyThatWasNotKeptGoesToTheClient(t *testing.T) {
+	for name, body := range map[string]io.Reader{
+		"too large":         bytes.NewReader(make([]byte, largestKept+1)),
+		"of unknown length": io.MultiReader(strings.NewReader("x")),
+	} {
+		a := newAPI(t, nil)
+		p := a.running(t)
+		get(t, p, "/me")
+		a.box.RevokeAll()
+		if answer := do(t, request(t, "POST", p.URL()+"/runs", body)); answer.status != 401 || len(a.got()) != 2 {
+			t.Errorf("%s: got %d after %d sends, want the API's 401 after 2", name, answer.status, len(a.got()))
+		}
+		if answer := get(t, p, "/me"); answer.status != 200 {
+			t.Errorf("%s: then got %d, want 200 with a new token", name, answer.status)
+		}
+	}
+}
+
+func TestKeptBodiesAreBoundedAllInAll(t *testing.T) {
+	b := newBodies()
+	var releases []func()
+	for range largestKeptTotal / largestKept {
+		kept, release, err := b.keep(request(t, "POST", "http://x/", bytes.NewReader(make([]byte, largestKept))))
+		if err != nil || kept.GetBody == nil {
+			t.Fatalf("got error %v, want a body that was kept", err)
+		}
+		releases = append(releases, release)
+	}
+	one := request(t, "POST", "http://x/", io.NopCloser(strings.NewReader("x")))
+	one.ContentLength = 1
+	if kept, release, err := b.keep(one); kept != one || err != nil {
+		t.Errorf("got %v (%v), want the request as it was: there is no room", kept, err)
+	} else {
+		release()
+	}
+	for _, release := range releases {
+		release()
+	}
+	if got := b.room.Load(); got != largestKeptTotal {
+		t.Errorf("at the end there is room for %d bytes, want %d", got, largestKeptTotal)
+	}
+}
+
+func TestABodyThatEndsTooSoonIsNotSentOn(t *testing.T) {
+	a := newAPI(t, nil)
+	p := a.running(t)
+	conn, err := net.Dial("tcp", p.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "POST /runs HTTP/1.1\r\nHost: 127.0.0.1:"+p.port()+"\r\nContent-Length: 100\r\n\r\nhalf")
+	conn.(*net.TCPConn).CloseWrite()
+	answer, _ := io.ReadAll(conn)
+	if !strings.Contains(string(answer), " 400 ") {
+		t.Errorf("got %q, want a 400", answer)
+	}
+	a.expectNothingAsked(t, "half a body")
+}
+
+// A revocation while the session calls fail: who comes meanwhile waits, and is
+// served.
+func TestAnOutageOfTheSessionAPICostsNoRequest(t *testing.T) {
+	a := newAPI(t, nil)
+	p := a.running(t)
+	get(t, p, "/me")
+	a.box.Inject(sessiontest.OpSession, 1, sessiontest.Fault{Status: 503})
+	a.box.Inject(sessiontest.OpSession, 1, sessiontest.Fault{Drop: true})
+	a.box.RevokeAll()
+	var clients sync.WaitGroup
+	for range 20 {
+		clients.Go(func() {
+			if answer := get(t, p, "/me"); answer.status != 200 {
+				t.Errorf("got %d %s, want 200", answer.status, answer.text)
+			}
+		})
+	}
+	clients.Wait()
+	if c := a.box.Counts(); c.Creates != 4 {
+		t.Errorf("the API got %d sign-ins, want 4: one at first, two that failed, one for all", c.Creates)
+	}
+}
+
+func TestAnAPIThatCannotBeReachedIsA502WithOneLine(t *testing.T) {
+	a := newAPI(t, nil)
+	p := a.running(t)
+	get(t, p, "/me")
+	a.Server.CloseClientConnections()
+	a.Server.Close()
+	answer := get(t, p, "/me")
+	answer.expect(t, "the API is down", 502, "api_unreachable")
+	if host := strings.TrimPrefix(a.URL, "http://"); !strings.Contains(answer.body.Error, host) || !strings.Contains(answer.body.Error, "refused") {
+		t.Errorf("got %q, want a line that names %s and what went wrong", answer.body.Error, host)
+	}
+}
+
+func TestAnAPIThatBreaksOffIsA502(t *testing.T) {
+	a := newAPI(t, nil)
+	a.box.Inject(sessiontest.OpResource, -1, sessiontest.Fault{Drop: true})
+	get(t, a.running(t), "/me").expect(t, "a connection that broke off", 502, "api_unreachable")
+}
+
+func TestASignInThatFailsIsExplained(t *testing.T) {
+	cases := map[string]struct {
+		fault      sessiontest.Fault
+		status     int
+		kind, says string
+	}{
+		"refused":     {sessiontest.Fault{Status: 401}, 502, "sign_in_refused", "check the e-mail address and the password"},
+		"throttled":   {sessiontest.Fault{Status: 429, RetryAfter: "90"}, 503, "sign_in_failed", "429"},
+		"out of work": {sessiontest.Fault{Status: 503, RetryAfter: "90"}, 503, "sign_in_failed", "503"},
+		"no session":  {sessiontest.Fault{Body: "<html>"}, 502, "sign_in_failed", "sign in"},
+		"wrong base":  {sessiontest.Fault{Status: 404}, 502, "sign_in_failed", "check the base URL"},
+	}
+	for name, c := range cases {
+		a := newAPI(t, nil)
+		a.box.Inject(sessiontest.OpCreate, -1, c.fault)
+		answer := get(t, a.running(t), "/me")
+		answer.expect(t, name, c.status, c.kind)
+		if !strings.Contains(answer.body.Error, c.says) || strings.HasPrefix(answer.body.Error, "jwtsession:") {
+			t.Errorf("%s: got %q, want a line that says %q", name, answer.body.Error, c.says)
+		}
+		if c.fault.RetryAfter != "" && answer.header.Get("Retry-After") != c.fault.RetryAfter {
+			t.Errorf("%s: got Retry-After %q, want %q", name, answer.header.Get("Retry-After"), c.fault.RetryAfter)
+		}
+		a.expectNothingAsked(t, name)
+	}
+}
+
+func TestErrorsAreToldApart(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	for _, c := range []struct {
+		err    error
+		status int
+		kind   string
+	}{
+		{&carryError{"api.example.com", &net.DNSError{Err: "timeout", IsTimeout: true}}, 504, "api_timeout"},
+		{&carryError{"api.example.com", io.ErrUnexpectedEOF}, 502, "api_unreachable"},
+		{refused, 502, "api_unreachable"}, // at the sign-in
+		{jwtsession.ErrClosed, 503, "stopping"},
+		{jwtsession.ErrMalformedToken, 502, "sign_in_failed"},
+		{&jwtsession.APIError{Op: "create", StatusCode: http.StatusForbidden}, 502, "sign_in_refused"},
+	} {
+		if got := describe(c.err); got.status != c.status || got.kind != c.kind {
+			t.Errorf("%v: got %d %s, want %d %s", c.err, got.status, got.kind, c.status, c.kind)
+		}
+	}
+}
