@@ -179,3 +179,21 @@ func TestThoseWhoWaitForASignInGetOneAfterARevocation(t *testing.T) {
 		}
 	}, sessiontest.WithLatency(5*time.Second))
 }
+
+// T12: a token that expired on its way to the server is no rejection, and does
+// not put off the sign-in that a revocation right after it asks for.
+func TestA401ToATokenThatHasExpiredIsNoRejection(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		box.Inject(sessiontest.OpRefresh, -1, sessiontest.Fault{Status: 503})
+		ts := newSource(t, box)
+		old := token(t, ts)
+		pass(15 * time.Minute)
+		ts.Invalidate(old)
+		box.Heal()
+		pass(time.Minute)
+		token(t, ts)
+		pass(10 * time.Second)
+		box.RevokeAll()
+		expectOK(t, box, ts)
+	})
+}

@@ -236,8 +236,8 @@ func (ts *TokenSource) reject(s *snapshot) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	now, current := ts.clock(), ts.current.Load()
-	if current == nil || ts.closed {
-		return
+	if !current.liveAt(now) || ts.closed {
+		return // it is about to be replaced, and not on account of this
 	}
 	suspected := current.token != s.token
 	if suspected && (!current.mayHaveEndedWith(s) || s.issued.Before(ts.proven)) {
