@@ -61,7 +61,7 @@ func keyringStore(directory string) (store, error) {
 	}
 	return store{"keyring", sealed.Directory() + ", sealed with a key in the keyring", func(ctx context.Context) (cache.Cache, func(), error) {
 		if err := sealed.Check(ctx); err != nil { // now, since a person may be asked
-			return nil, nil, fmt.Errorf("%w (--cache file)", err)
+			return nil, nil, &localError{fmt.Errorf("%w (--cache file)", err)}
 		}
 		return sealed, func() {}, nil
 	}}, nil

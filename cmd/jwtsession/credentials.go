@@ -33,7 +33,7 @@ func (a *account) Retrieve(ctx context.Context) (jwtsession.Credentials, error) 
 	password, err := a.password.read(ctx)
 	switch {
 	case err != nil:
-		return jwtsession.Credentials{}, err
+		return jwtsession.Credentials{}, &localError{err}
 	case password == "":
 		return jwtsession.Credentials{}, fmt.Errorf("the password of %s is empty", a.password.from)
 	case a.email.value == "":

@@ -86,10 +86,10 @@ func askKeyring(ctx context.Context, call func() (string, error)) (string, error
 			return "", errNoLogin
 		}
 		if o.err != nil {
-			return "", fmt.Errorf("the keyring cannot be used: %w", o.err)
+			return "", &localError{fmt.Errorf("the keyring cannot be used: %w", o.err)}
 		}
 		return o.text, nil
 	case <-ctx.Done():
-		return "", fmt.Errorf("the keyring has not answered: %w", ctx.Err())
+		return "", &localError{fmt.Errorf("the keyring has not answered: %w", ctx.Err())}
 	}
 }

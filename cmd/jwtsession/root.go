@@ -69,6 +69,9 @@ Errors are one line on stderr. The exit code is
 	).Replace(root.UsageTemplate()))
 	root.AddCommand(
 		newDemoCommand(),
+		newExecCommand(),
+		newLoginCommand(),
+		newLogoutCommand(),
 		newServeCommand(),
 		newStatusCommand(),
 		newTokenCommand(),
@@ -120,6 +123,13 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
+// localError marks an error as one of this machine's, whatever it wraps: a
+// keyring is called over a network of its own, and a command has its time-out.
+type localError struct{ err error }
+
+func (e *localError) Error() string { return e.err.Error() }
+func (e *localError) Unwrap() error { return e.err }
+
 // quietError ends the program with a code and without a word: there has been one.
 type quietError struct{ code int }
 
@@ -135,6 +145,7 @@ func exitCode(err error) int {
 		network net.Error
 		trust   *tls.CertificateVerificationError
 		advised *advisedError
+		local   *localError
 	)
 	switch {
 	case err == nil:
@@ -145,6 +156,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &advised) && advised.code != 0:
 		return advised.code
+	case errors.As(err, &local):
+		return exitFailure
 	case errors.Is(err, jwtsession.ErrInvalidCredentials), errors.Is(err, jwtsession.ErrUnauthorized):
 		return exitRejected
 	case errors.As(err, &api):

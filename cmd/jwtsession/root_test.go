@@ -91,6 +91,10 @@ func TestTheExitCodeTellsScriptsWhatFailed(t *testing.T) {
 		{"an unknown host", &net.DNSError{Err: "no such host"}, exitUnreachable},
 		{"a time-out", context.DeadlineExceeded, exitUnreachable},
 		{"a dropped connection", io.EOF, exitUnreachable},
+		{"a refused connection to the keyring", &localError{&net.OpError{Op: "dial", Err: errors.New("refused")}}, exitFailure},
+		{"no credentials", &localError{&usageError{errors.New("no")}}, exitUsage},
+		{"an answer that says what to change", &advisedError{&jwtsession.APIError{Op: "create", StatusCode: 400}, "no", exitFailure}, exitFailure},
+		{"a refusal with advice", &advisedError{&jwtsession.APIError{Op: "create", StatusCode: 401}, "no", 0}, exitRejected},
 		{"a port in use", &net.OpError{Op: "listen", Err: errors.New("in use")}, exitFailure},
 	} {
 		if got := exitCode(c.err); got != c.want {

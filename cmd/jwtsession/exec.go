@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes of a command that could not be run are those of env and sh.
+const (
+	exitNotRunnable = 126
+	exitNotFound    = 127
+)
+
+func newExecCommand() *cobra.Command {
+	var flags accountFlags
+	var fresh freshness
+	var variable string
+	cmd := &cobra.Command{
+		Use:   "exec [flags] -- COMMAND [ARGUMENT]...",
+		Short: "Run a command with a live token in its environment",
+		Long: `Run a command with a live token in an environment variable.
+
+The token is that of "jwtsession token", and it stays as it is: a command that
+outlives it needs "jwtsession proxy", or has to ask for a token itself. The
+command's signals and its exit code are its own; if it cannot be run the exit
+code is 126, and if there is no such command, 127. JWTSESSION_PASSWORD and
+JWTSESSION_REDIS_PASSWORD are taken out of its environment.`,
+		Example: `  jwtsession exec -- ./report.py
+  jwtsession exec --env API_TOKEN -- make publish`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if variable == "" || strings.ContainsAny(variable, "=\x00") {
+				return &usageError{fmt.Errorf("--env is %q: give the name of a variable", variable)}
+			}
+			account, err := flags.resolve(cmd)
+			if err != nil {
+				return err
+			}
+			program, err := findProgram(args[0])
+			if err != nil {
+				return err
+			}
+			fresh.isAsked = cmd.Flags().Changed("min-life")
+			token, err := account.liveToken(cmd.Context(), fresh, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			environment := append(withoutSecrets(os.Environ(), variable), variable+"="+token.AccessToken)
+			if err := runInPlace(program, args, environment); err != nil {
+				return notRunnable(args[0], err)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().SetInterspersed(false) // what follows the command is the command's
+	flags.register(cmd)
+	fresh.register(cmd)
+	cmd.Flags().StringVar(&variable, "env", "JWTSESSION_TOKEN", "the `name` of the variable that has the token")
+	return cmd
+}
+
+// findProgram finds the program before anything is done for it.
+func findProgram(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", notRunnable(name, err)
+	}
+	return path, nil
+}
+
+func notRunnable(name string, err error) error {
+	code := exitNotRunnable
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		code = exitNotFound
+	}
+	var failed *exec.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return &advisedError{fmt.Errorf("run %s: %w", name, err), "check the command after exec --", code}
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
+)
+
+// secretService starts a session bus with gnome-keyring on it, for the processes
+// that get the environment which it returns.
+func secretService(t *testing.T) (environment []string) {
+	t.Helper()
+	for _, program := range []string{"dbus-daemon", "gnome-keyring-daemon"} {
+		if _, err := exec.LookPath(program); err == nil {
+			continue
+		}
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s is not installed: login was not tried with a real keyring", program)
+		}
+		t.Skipf("%s is not installed: login was not tried with a real keyring", program)
+	}
+	directory, err := os.MkdirTemp("", "keyring") // a socket's path may have 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(directory) })
+	address := "unix:path=" + filepath.Join(directory, "bus")
+	configuration := filepath.Join(directory, "bus.conf")
+	content := `<busconfig><type>session</type><listen>` + address + `</listen><auth>EXTERNAL</auth>
+		<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`
+	if err := os.WriteFile(configuration, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	environment = []string{
+		"DBUS_SESSION_BUS_ADDRESS=" + address, "HOME=" + directory, "XDG_RUNTIME_DIR=" + directory,
+		"XDG_DATA_HOME=" + filepath.Join(directory, "data"),
+		"XDG_CACHE_HOME=" + filepath.Join(directory, "cache"), "XDG_CONFIG_HOME=" + filepath.Join(directory, "config"),
+	}
+	startDaemon(t, environment, "", "unix:", "dbus-daemon", "--nofork", "--print-address", "--config-file="+configuration)
+	startDaemon(t, environment, "a password", "GNOME_KEYRING_CONTROL=", "gnome-keyring-daemon", "--foreground", "--components=secrets", "--control-directory="+directory, "--unlock")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	connection, err := dbus.Connect(address, dbus.WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		var isThere bool
+		err := connection.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, "org.freedesktop.secrets").Store(&isThere)
+		if err == nil && isThere {
+			return environment
+		}
+		if err != nil || time.Since(begin) > patience {
+			t.Fatalf("gnome-keyring on the bus: got %v and error %v", isThere, err)
+		}
+	}
+}
+
+// startDaemon starts a daemon and waits for the line with which it says that it
+// is up. It ends with the test, also if that is killed.
+func startDaemon(t *testing.T, environment []string, stdin, line, program string, args ...string) {
+	t.Helper()
+	daemon := exec.Command(program, args...)
+	daemon.Env = append(os.Environ(), environment...)
+	daemon.Stdin = strings.NewReader(stdin)
+	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	output, err := daemon.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		daemon.Process.Kill()
+		daemon.Wait()
+	})
+	limit := time.AfterFunc(patience, func() { daemon.Process.Kill() })
+	defer limit.Stop()
+	if got, err := bufio.NewReader(output).ReadString('\n'); err != nil || !strings.HasPrefix(got, line) {
+		t.Fatalf("%s: got the line %q and error %v, want %s…", program, got, err, line)
+	}
+}
+
+// A person logs in at a terminal; a real Secret Service keeps the password.
+func TestALoginServesAllCommandsUntilItIsForgotten(t *testing.T) {
+	b := newBox(t).with(secretService(t)...).with("JWTSESSION_EMAIL=", "JWTSESSION_PASSWORD=")
+	logIn := func(password string) (code int, output string) {
+		p := onOwnTerminal(t, b.command(t, "login"))
+		p.expect("E-mail address at ")
+		p.enter(sessiontest.Email, true)
+		p.expect("Password of clerk@example.com: ")
+		p.enter(password, false)
+		return p.exit()
+	}
+	code, output := logIn("wrong password")
+	if code != exitRejected || !strings.Contains(output, "401 Unauthorized") || strings.Contains(output, "wrong password") {
+		t.Errorf("a wrong password: got code %d and %q, want %d, and not the password", code, output, exitRejected)
+	}
+	if code, _, stderr := b.run(t, "token"); code != exitUsage || !strings.Contains(stderr, "store them with: jwtsession login") {
+		t.Errorf("after a failed login: got code %d and %q, want that there are no credentials", code, stderr)
+	}
+	code, output = logIn(sessiontest.Password)
+	if code != exitOK || !strings.Contains(output, "Signed in at ") || strings.Contains(output, sessiontest.Password) {
+		t.Errorf("got code %d and %q, want that it is signed in, and not the password", code, output)
+	}
+	first := b.token(t)
+	for _, more := range [][]string{nil, {"--email", sessiontest.Email}} {
+		if b.token(t, more...) != first {
+			t.Errorf("token %q: got another token, want that of the login", more)
+		}
+	}
+	if _, text, _ := b.run(t, "status"); !strings.Contains(text, "account   clerk@example.com (keyring)\n") || !strings.Contains(text, "password  from keyring\n") {
+		t.Errorf("status: got\n%s\nwant that all is from the keyring", text)
+	}
+	if b.token(t, "--cache", "keyring") != b.token(t, "--cache", "keyring") {
+		t.Error("--cache keyring: got two tokens, want a session that is shared")
+	}
+	code, stdout, stderr := b.run(t, "logout", "--yes", "--forget")
+	if code != exitOK || !strings.Contains(stdout, "The keyring has its password no more.") {
+		t.Errorf("logout --forget: got code %d, %q and %q", code, stdout, stderr)
+	}
+	if _, text, _ := b.run(t, "status"); !strings.Contains(text, "no credentials") {
+		t.Errorf("status after it: got\n%s\nwant that there are no credentials", text)
+	}
+
+	again := b.command(t, "login", "--email", sessiontest.Email, "--password-stdin")
+	again.Stdin = strings.NewReader(sessiontest.Password + "\n")
+	if code, _, stderr := finish(t, again); code != exitOK {
+		t.Errorf("login --password-stdin: got code %d and %q, want %d", code, stderr, exitOK)
+	}
+	b.token(t)
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 4, sessiontest.OpRevoke: 1})
+}
+
+func TestALoginWithoutAKeyringSaysSoBeforeItAsks(t *testing.T) {
+	b := newBox(t)
+	p := onOwnTerminal(t, b.command(t, "login"))
+	code, output := p.exit()
+	if code != exitFailure || !strings.Contains(output, "the keyring cannot be used") || !strings.Contains(output, "--password-file") || strings.Contains(output, "Password of") {
+		t.Errorf("got code %d and %q, want %d and what to use in its place", code, output, exitFailure)
+	}
+	if code, _, stderr := b.run(t, "login"); code != exitUsage || !strings.Contains(stderr, "no terminal to ask at") {
+		t.Errorf("without a terminal: got code %d and %q, want %d", code, stderr, exitUsage)
+	}
+	if code, _, stderr := b.run(t, "token", "--cache", "keyring"); code != exitFailure || !strings.Contains(stderr, "the keyring cannot be used") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("--cache keyring: got code %d and %q, want %d and that there is none", code, stderr, exitFailure)
+	}
+}

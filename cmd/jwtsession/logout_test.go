@@ -1,0 +1,52 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
+)
+
+func TestLogoutEndsTheSessionEverywhereAndSaysSo(t *testing.T) {
+	b := newBox(t)
+	first := b.token(t)
+	code, stdout, stderr := b.run(t, "logout")
+	if code != exitUsage || stdout != "" || !strings.Contains(stderr, "add --yes") || !strings.Contains(stderr, "everywhere") {
+		t.Errorf("without a terminal: got code %d, %q and %q, want %d and to add --yes", code, stdout, stderr, exitUsage)
+	}
+	if b.token(t) != first {
+		t.Error("a refused logout: got another token, want the same")
+	}
+	code, stdout, stderr = b.run(t, "logout", "--yes")
+	if code != exitOK || stderr != "" || !strings.Contains(stdout, "every session of the account has ended, everywhere") {
+		t.Errorf("--yes: got code %d, %q and %q, want that all sessions have ended", code, stdout, stderr)
+	}
+	code, stdout, stderr = b.run(t, "logout", "--yes")
+	if code != exitOK || stderr != "" || !strings.Contains(stdout, "There is no session of clerk@example.com") || !strings.Contains(stdout, "the API was not called") {
+		t.Errorf("once more: got code %d, %q and %q, want that there is no session", code, stdout, stderr)
+	}
+	if b.token(t) == first {
+		t.Error("after the logout: got the same token, want that of a sign-in")
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 2, sessiontest.OpRevoke: 1})
+}
+
+func TestALogoutThatFailsKeepsTheSession(t *testing.T) {
+	b := newBox(t, "--fault", "revoke:503:all")
+	first := b.token(t)
+	code, stdout, stderr := b.run(t, "logout", "--yes", "--timeout", "500ms")
+	if code != exitUnreachable || stdout != "" || !strings.Contains(stderr, "log out at ") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("got code %d, %q and %q, want %d and one line", code, stdout, stderr, exitUnreachable)
+	}
+	if b.token(t) != first {
+		t.Error("got another token afterwards, want the same")
+	}
+}
+
+func TestALogoutWithoutCredentialsIsAnError(t *testing.T) {
+	b := newBox(t).with("JWTSESSION_PASSWORD=")
+	code, stdout, stderr := b.run(t, "logout", "--yes")
+	if code != exitUsage || stdout != "" || !strings.Contains(stderr, "there is no password for clerk@example.com") {
+		t.Errorf("got code %d, %q and %q, want %d and that there is no password", code, stdout, stderr, exitUsage)
+	}
+}

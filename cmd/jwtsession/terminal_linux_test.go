@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
+)
+
+// terminal is a person's side of a terminal that a command runs on.
+type terminal struct {
+	*exec.Cmd
+	t      *testing.T
+	side   *os.File
+	output chan string // closed when the command has ended
+	seen   string
+}
+
+// onOwnTerminal starts a command on a terminal of its own.
+func onOwnTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
+	t.Helper()
+	side, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { side.Close() })
+	number, err := unix.IoctlGetInt(int(side.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(side.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = other, other, other
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	p := &terminal{Cmd: cmd, t: t, side: side, output: make(chan string, 1000)}
+	go func() {
+		defer close(p.output)
+		for {
+			block := make([]byte, 4096)
+			n, err := side.Read(block)
+			if err != nil {
+				return // the command has closed its side
+			}
+			p.output <- string(block[:n])
+		}
+	}()
+	return p
+}
+
+// expect waits for a text.
+func (p *terminal) expect(text string) {
+	p.t.Helper()
+	timeout := time.After(patience)
+	for !strings.Contains(p.seen, text) {
+		select {
+		case block, more := <-p.output:
+			if !more {
+				p.t.Fatalf("the command ended without %q; got:\n%s", text, p.seen)
+			}
+			p.seen += block
+		case <-timeout:
+			p.t.Fatalf("waited %v for %q; got:\n%s", patience, text, p.seen)
+		}
+	}
+}
+
+// enter types a line, once the terminal echoes what is typed, or does not.
+func (p *terminal) enter(line string, isEchoed bool) {
+	p.t.Helper()
+	for begin := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		mode, err := unix.IoctlGetTermios(int(p.side.Fd()), unix.TCGETS)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if (mode.Lflag&unix.ECHO != 0) == isEchoed {
+			break
+		}
+		if time.Since(begin) > patience {
+			p.t.Fatalf("waited %v for the terminal to echo: %v", patience, isEchoed)
+		}
+	}
+	if _, err := p.side.WriteString(line + "\n"); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// exit waits for the end.
+func (p *terminal) exit() (code int, output string) {
+	p.t.Helper()
+	for block := range p.output {
+		p.seen += block
+	}
+	p.Wait()
+	return p.ProcessState.ExitCode(), p.seen
+}
+
+func TestLogoutAsksOnATerminal(t *testing.T) {
+	b := newBox(t)
+	first := b.token(t)
+	for _, answer := range []string{"", "n", "YESSS"} {
+		p := onOwnTerminal(t, b.command(t, "logout"))
+		p.expect("Go on? [y/N] ")
+		p.enter(answer, true)
+		code, output := p.exit()
+		if code != exitFailure || !strings.Contains(output, "nothing was done") || !strings.Contains(output, "clerk@example.com") || !strings.Contains(output, "everywhere") {
+			t.Errorf("%q: got code %d and %q, want %d and that nothing was done", answer, code, output, exitFailure)
+		}
+	}
+	if b.token(t) != first {
+		t.Error("got another token, want that nothing was done")
+	}
+	p := onOwnTerminal(t, b.command(t, "logout"))
+	p.expect("Go on? [y/N] ")
+	p.enter("y", true)
+	if code, output := p.exit(); code != exitOK || !strings.Contains(output, "has ended") {
+		t.Errorf("y: got code %d and %q, want that the sessions have ended", code, output)
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 1, sessiontest.OpRevoke: 1})
+}
+
+func TestAPasswordFromStandardInputIsNotTypedInTheOpen(t *testing.T) {
+	b := newBox(t)
+	p := onOwnTerminal(t, b.command(t, "token", "--password-stdin"))
+	if code, output := p.exit(); code != exitUsage || !strings.Contains(output, "use jwtsession login") {
+		t.Errorf("got code %d and %q, want %d and to use login", code, output, exitUsage)
+	}
+}
