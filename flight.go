@@ -162,7 +162,7 @@ func (ts *TokenSource) landSession(f *flight, now time.Time) {
 		ts.rejectedSignIn = now
 	}
 	if ts.dead != nil {
-		ts.proven = s.issued
+		ts.proven = s.issued.UnixNano()
 	}
 	ts.dead, ts.kept, ts.rejected = nil, nil, false
 	ts.current.Store(s)

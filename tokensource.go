@@ -46,25 +46,31 @@ type TokenSource struct {
 	//  3. Once closed is true current is nil, no flight is launched and the timer
 	//     is stopped.
 	//  4. The timer is armed if and only if due is set and there is no flight.
+	//  5. dead is the last session that the server rejected, or that was revoked,
+	//     until another one lands. What may have ended with it is handed to nobody
+	//     before a refresh has shown that it lives.
+	//  6. kept is not current: the next flight takes it over, and replaces it or
+	//     goes back to it.
+	//  7. sharing is used by the one flight in the air, and by nobody else.
 	current atomic.Pointer[snapshot]
 
 	mu             sync.Mutex
-	closed         bool
 	flight         *flight
 	timer          *time.Timer // holds the source weakly
 	due            time.Time   // of the next early refresh; zero: none
-	chainEnded     bool        // the server will not refresh the current token
 	retry          *backoff.ExponentialBackOff
 	attempts       int       // that failed since the last success
 	problem        error     // of the last attempt that failed
 	refusal        *refusal  // of the credentials
 	outage         *outage   // of the server
 	dead           *snapshot // rejected or revoked, and not yet replaced
-	rejected       bool      // it was rejected: the sign-in that replaces it counts as caused by that
+	kept           *snapshot // dropped on suspicion, or rejected too soon after the last one: to go back to
 	rejectedSignIn time.Time // the last sign-in that a rejection caused
-	kept           *snapshot // dropped on suspicion, or rejected too soon after that: to go back to
-	maySignIn      bool      // kept may be replaced by signing in
-	proven         time.Time // issue of the last session that was brought after a rejection
+	proven         int64     // issue of the last session that was brought after a rejection, in nanoseconds since 1970
+	closed         bool
+	chainEnded     bool // the server will not refresh the current token
+	rejected       bool // dead was: the sign-in that replaces it counts as caused by that
+	maySignIn      bool // kept may be replaced by signing in
 
 	issuer   Issuer
 	sharing  *sharing // nil without a cache
@@ -240,7 +246,7 @@ func (ts *TokenSource) reject(s *snapshot) {
 		return // it is about to be replaced, and not on account of this
 	}
 	suspected := current.token != s.token
-	if suspected && (!current.mayHaveEndedWith(s) || s.issued.Before(ts.proven)) {
+	if suspected && (!current.mayHaveEndedWith(s) || s.issued.UnixNano() < ts.proven) {
 		return
 	}
 	paused := !ts.rejectedSignIn.IsZero() && now.Sub(ts.rejectedSignIn) < rejectionPause
