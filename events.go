@@ -137,9 +137,15 @@ type reporter struct {
 	logger  *slog.Logger
 	onEvent func(Event)
 
-	mu    sync.Mutex // guards the rest; not held while an event is handed over
+	mu      sync.Mutex // guards pending; not held while an event is handed over
+	pending *pending   // nil: nothing under way
+}
+
+// pending is what is to be handed over, and there only while there is some: a
+// source at rest keeps no room for it.
+type pending struct {
 	queue []Event
-	idle  chan struct{} // closed when the queue has been handed over; nil: nothing under way
+	idle  chan struct{} // closed when the queue has been handed over
 }
 
 // report queues an event. A nil reporter drops it.
@@ -149,24 +155,24 @@ func (r *reporter) report(e Event) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.queue = append(r.queue, e)
-	if r.idle == nil {
-		r.idle = make(chan struct{})
-		go r.handOver(r.idle)
+	if r.pending == nil {
+		r.pending = &pending{idle: make(chan struct{})}
+		go r.handOver(r.pending)
 	}
+	r.pending.queue = append(r.pending.queue, e)
 }
 
-func (r *reporter) handOver(idle chan struct{}) {
-	defer close(idle)
+func (r *reporter) handOver(p *pending) {
+	defer close(p.idle)
 	for {
 		r.mu.Lock()
-		if len(r.queue) == 0 {
-			r.queue, r.idle = nil, nil
+		if len(p.queue) == 0 {
+			r.pending = nil
 			r.mu.Unlock()
 			return
 		}
-		e := r.queue[0]
-		r.queue = r.queue[1:]
+		e := p.queue[0]
+		p.queue = p.queue[1:]
 		r.mu.Unlock()
 		r.contain(func() { r.log(e) })
 		r.contain(func() { r.call(e) })
@@ -206,15 +212,15 @@ func (r *reporter) wait(patience time.Duration) {
 		return
 	}
 	r.mu.Lock()
-	idle := r.idle
+	p := r.pending
 	r.mu.Unlock()
-	if idle == nil {
+	if p == nil {
 		return
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-idle:
+	case <-p.idle:
 	case <-timer.C:
 	}
 }
