@@ -128,7 +128,7 @@ func passwordFromCommand(command, from string, stderr io.Writer) *passwordSource
 // withoutSecrets is an environment for another program: without the passwords,
 // and without the variables that it is to have anew.
 func withoutSecrets(environment []string, anew ...string) []string {
-	out := append(anew, passwordVariable, redisPasswordVariable)
+	out := append(anew, passwordVariable, redisPasswordVariable, clientSecretVariable)
 	return slices.DeleteFunc(environment, func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(out, name)

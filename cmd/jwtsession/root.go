@@ -72,6 +72,7 @@ Errors are one line on stderr. The exit code is
 		newExecCommand(),
 		newLoginCommand(),
 		newLogoutCommand(),
+		newProxyCommand(),
 		newServeCommand(),
 		newStatusCommand(),
 		newTokenCommand(),

@@ -120,12 +120,11 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Validate finds what contradicts itself, or is not safe. It opens nothing.
+// Validate finds what contradicts itself, or is not safe, the Source left aside.
+// It opens nothing.
 func (c Config) Validate() error {
 	path, isSocket := socketPath(c.Address)
 	switch {
-	case c.Source == nil:
-		return errors.New("proxy: Config has no Source")
 	case (c.CertFile == "") != (c.KeyFile == ""):
 		return errors.New("a TLS certificate and its key go together: give both")
 	case c.Secret != "" && len(c.Secret) < ShortestSecret:
@@ -185,6 +184,9 @@ type Proxy struct {
 // Listen opens a proxy's address. Nothing is answered until Serve; one of Serve
 // and Close must follow.
 func Listen(config Config) (*Proxy, error) {
+	if config.Source == nil {
+		return nil, errors.New("proxy: Config has no Source")
+	}
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
@@ -231,8 +233,7 @@ func (p *Proxy) URL() string { return p.url }
 func (p *Proxy) Source() *jwtsession.TokenSource { return p.source.Load() }
 
 // Replace has another source sign the requests in from now on. Requests under way
-// may still use the old one, which therefore is not to be closed: forgotten, it
-// goes away by itself.
+// may still use the old one for a while, so that it is not to be closed at once.
 func (p *Proxy) Replace(source *jwtsession.TokenSource) { p.source.Store(source) }
 
 // Serve answers requests until ctx ends, and keeps the session alive meanwhile,
