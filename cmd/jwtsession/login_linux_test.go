@@ -124,7 +124,7 @@ func TestALoginServesAllCommandsUntilItIsForgotten(t *testing.T) {
 	if _, text, _ := b.run(t, "status"); !strings.Contains(text, "account   clerk@example.com (keyring)\n") || !strings.Contains(text, "password  from keyring\n") {
 		t.Errorf("status: got\n%s\nwant that all is from the keyring", text)
 	}
-	if b.token(t, "--cache", "keyring") != b.token(t, "--cache", "keyring") {
+	if kept, again := b.token(t, "--cache", "keyring"), b.token(t, "--cache", "keyring"); kept != again {
 		t.Error("--cache keyring: got two tokens, want a session that is shared")
 	}
 	code, stdout, stderr := b.run(t, "logout", "--yes", "--forget")
