@@ -3,7 +3,6 @@ package rediscache
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -26,7 +25,6 @@ type Cache struct {
 	prefix  string
 	lease   time.Duration
 	timeout time.Duration
-	slots   chan struct{} // a token per call under way
 	debts   chan struct{} // a token per lease that is being given back in the background
 	hints   *hints
 }
@@ -61,7 +59,8 @@ func WithTimeout(d time.Duration) Option {
 }
 
 // WithPrefix sets what the names in Redis begin with, after an opening brace;
-// the default is "jwtsession". All who share sessions need the same prefix.
+// the default is "jwtsession". All who share sessions need the same prefix. It
+// must have no braces and none of the characters of a pattern: *?[]\.
 func WithPrefix(prefix string) Option {
 	return func(c *Cache) { c.prefix = prefix }
 }
@@ -79,33 +78,21 @@ func New(client redis.UniversalClient, options ...Option) *Cache {
 		prefix:  defaultPrefix,
 		lease:   defaultLease,
 		timeout: defaultTimeout,
-		slots:   make(chan struct{}, maxCalls),
-		debts:   make(chan struct{}, maxCalls),
+		debts:   make(chan struct{}, maxDebts),
 	}
 	for _, option := range options {
 		option(c)
 	}
-	c.hints = newHints(client, channelPattern(c.prefix))
+	c.hints = newHints(client, c.names("*").channel)
 	return c
 }
 
 // names are what one key is called in Redis.
 type names struct{ entry, lock, channel string }
 
-// escapeBraces keeps a key from ending the hash tag that it stands in. It maps
-// different keys to different names.
-var escapeBraces = strings.NewReplacer("%", "%25", "{", "%7B", "}", "%7D")
-
 func (c *Cache) names(key string) names {
-	tag := "{" + escapeBraces.Replace(c.prefix) + ":" + escapeBraces.Replace(key) + "}"
+	tag := "{" + c.prefix + ":" + key + "}"
 	return names{entry: tag + ":entry", lock: tag + ":lock", channel: tag + ":changed"}
-}
-
-// escapeGlob makes a prefix stand for itself in a pattern.
-var escapeGlob = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
-
-func channelPattern(prefix string) string {
-	return "{" + escapeGlob.Replace(escapeBraces.Replace(prefix)) + ":*}:changed"
 }
 
 // Load implements [cache.Cache] with one round trip. An error other than

@@ -67,13 +67,15 @@ func startMiniredis(t *testing.T) *miniredis.Miniredis {
 	return m
 }
 
-// dial returns a client, with go-redis' defaults, whose connections are made by
-// connect.
+// dial returns a client whose connections are made by connect, with go-redis'
+// defaults but for its pool: those who wait for a connection do so on timers that
+// they share with clients outside the bubble, so nobody must wait.
 func dial(t *testing.T, connect func() (net.Conn, error)) *redis.Client {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{
-		Addr:   "127.0.0.1:6379", // a host name would be looked up outside the bubble
-		Dialer: func(context.Context, string, string) (net.Conn, error) { return connect() },
+		Addr:     "127.0.0.1:6379", // a host name would be looked up outside the bubble
+		PoolSize: 1000,
+		Dialer:   func(context.Context, string, string) (net.Conn, error) { return connect() },
 	})
 	t.Cleanup(func() { _ = client.Close() })
 	return client

@@ -16,9 +16,6 @@
 //	{jwtsession:KEY}:lock     who holds the lease, which expires with the lease
 //	{jwtsession:KEY}:changed  where the end of a lease is announced
 //
-// The braces that a key contains are written as %7B and %7D, and a percent sign
-// as %25.
-//
 // # The lease
 //
 // A lease is a name with a random value and a life of 10 seconds ([WithLease]).
@@ -51,15 +48,14 @@
 // ([WithTimeout]), whatever the client's own timeouts and retries are. go-redis
 // ignores deadlines while it reads from a connection unless the client was made
 // with ContextTimeoutEnabled. Without it, a call that was given up holds its
-// goroutine and its connection until the client's ReadTimeout; the store never
-// has more than 64 calls under way and refuses further ones. So set
+// goroutine and its connection until the client's ReadTimeout, five seconds, and
+// so do as many calls as the client's PoolSize allows. So set
 // ContextTimeoutEnabled.
 //
 // # Access rights
 //
 // A user that is for this alone needs these ACL rules (with another prefix,
-// replace it in each; a star, a question mark, an opening square bracket and a
-// backslash in the prefix are preceded by a backslash):
+// replace it in each):
 //
 //	resetkeys resetchannels -@all
 //	~{jwtsession:*

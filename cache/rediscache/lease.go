@@ -120,9 +120,7 @@ func (l *lease) Unlock() error {
 		return nil
 	}
 	ctx := context.Background()
-	_, err := l.store.call(ctx, func(ctx context.Context) (any, error) {
-		return unlockScript.Run(ctx, l.store.client, []string{l.names.lock}, l.value, l.names.channel).Result()
-	}, l.giveBack)
+	_, err := l.store.runOrUndo(ctx, l.giveBack, unlockScript, []string{l.names.lock}, l.value, l.names.channel)
 	if err != nil {
 		return l.store.failure(ctx, "give back the lease in", err)
 	}

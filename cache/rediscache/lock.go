@@ -18,6 +18,9 @@ const (
 	firstPause = 20 * time.Millisecond
 	lastPause  = 500 * time.Millisecond
 
+	// maxDebts is how many leases a store gives back at a time.
+	maxDebts = 64
+
 	// listenAfter is how many attempts a wait makes before it listens for
 	// announcements: a short wait is not worth a connection.
 	listenAfter = 3
@@ -63,9 +66,7 @@ func (c *Cache) Lock(ctx context.Context, key string) (cache.Lease, error) {
 // else what the holder's has left.
 func (l *lease) acquire(ctx context.Context) (time.Duration, error) {
 	c := l.store
-	reply, err := c.call(ctx, func(ctx context.Context) (any, error) {
-		return acquireScript.Run(ctx, c.client, []string{l.names.lock, l.names.entry}, l.value, milliseconds(c.lease)).Result()
-	}, l.giveBack)
+	reply, err := c.runOrUndo(ctx, l.giveBack, acquireScript, []string{l.names.lock, l.names.entry}, l.value, milliseconds(c.lease))
 	if err != nil {
 		return 0, err
 	}

@@ -39,7 +39,9 @@ func (silent) Printf(context.Context, string, ...any) {}
 
 func mustLock(t testing.TB, c *Cache, key string) cache.Lease {
 	t.Helper()
-	l, err := c.Lock(t.Context(), key)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	l, err := c.Lock(ctx, key)
 	if err != nil {
 		t.Fatalf("Lock(%q): got %v, want a lease", key, err)
 	}

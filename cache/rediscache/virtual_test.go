@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -173,6 +175,96 @@ func TestALeaseThatALockGotTooLateIsGivenBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// C4: those who fail to take a lease leave something to be given back, but not
+// without bound, nor for longer than a lease lives.
+func TestGoroutinesDoNotPileUpWhileTheServerIsAway(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, m *miniredis.Miniredis) {
+		c, way := open(t, m)
+		wantMiss(t, c, "k")
+		way.set(func(l *line) { l.isCut = true })
+		before := runtime.NumGoroutine()
+		for range 5 {
+			var callers sync.WaitGroup
+			for range 2 * maxDebts {
+				callers.Go(func() { _, _ = c.Lock(t.Context(), "k") })
+			}
+			callers.Wait()
+		}
+		time.Sleep(time.Second)
+		if got, most := runtime.NumGoroutine()-before, 3*maxDebts; got > most {
+			t.Errorf("goroutines after %d Locks that failed: got %d more, want %d at most", 10*maxDebts, got, most)
+		}
+		time.Sleep(2 * defaultLease)
+		way.set(func(l *line) { l.isCut = false })
+		time.Sleep(defaultLease) // the client's pool tries a connection now and then
+		if got := runtime.NumGoroutine() - before; got > 0 {
+			t.Errorf("goroutines when the leases must be over: got %d more, want none", got)
+		}
+	})
+}
+
+func TestALeaseThatWasUnlockedInVainWritesNothingAndIsGivenBackLater(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, m *miniredis.Miniredis) {
+		c, way := open(t, m, WithLease(time.Hour))
+		l := mustLock(t, c, "k")
+		way.set(func(l *line) { l.isCut = true })
+		if err := l.Unlock(); err == nil {
+			t.Error("Unlock while the server is away: got nil, want an error")
+		}
+		way.set(func(l *line) { l.isCut = false })
+		if !m.Exists(c.names("k").lock) {
+			t.Fatal("the lease in Redis: got none, want one that was not given back yet")
+		}
+		wantNoWrites(t, l, "after an Unlock that Redis did not hear of")
+		time.Sleep(5 * time.Second)
+		if m.Exists(c.names("k").lock) {
+			t.Error("the lease 5 s after Redis is back: got one, want none")
+		}
+	})
+}
+
+// The documentation says so.
+func TestARenewalEndsWhenTheClientIsClosed(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, m *miniredis.Miniredis) {
+		client := dial(t, m.Dial)
+		if _, err := New(client).Lock(t.Context(), "never unlocked"); err != nil {
+			t.Fatal(err)
+		}
+		_ = client.Close()
+		time.Sleep(defaultLease) // and a goroutine that is left fails the test
+	})
+}
+
+func TestALockThatWouldNeverExpireGetsALife(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, m *miniredis.Miniredis) {
+		c, _ := open(t, m)
+		if err := m.Set(c.names("k").lock, "set by a person"); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		mustLock(t, c, "k")
+		if got, most := time.Since(start), defaultLease+lastPause; got > most {
+			t.Errorf("wait for a lease without a life: got %v, want %v at most", got, most)
+		}
+	})
+}
+
+// C3
+func TestAnEntryThatWasNotWrittenByAStoreIsAMissThatSaysSo(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, m *miniredis.Miniredis) {
+		c, _ := open(t, m)
+		if err := m.Set(c.names("k").entry, "set by a person"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.Load(t.Context(), "k")
+		if !errors.Is(err, cache.ErrMiss) || err == cache.ErrMiss {
+			t.Errorf("Load of an entry that is none: got %v, want an error that Is ErrMiss and says why", err)
+		}
+		mustStore(t, mustLock(t, c, "k"), "data", time.Hour)
+		wantLoad(t, c, "k", "data")
+	})
 }
 
 // C6: pub/sub is only a hint.
