@@ -1,6 +1,7 @@
 package rediscache
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -42,7 +43,8 @@ func behindProxy(t *testing.T, server redis.Options) (c, direct *Cache, p *proxy
 func TestAScriptWhoseAnswerGotLostIsRunAgainWithoutHarm(t *testing.T) {
 	onEveryServer(t, func(t *testing.T, server redis.Options) {
 		c, direct, p := behindProxy(t, server)
-		ctx := t.Context()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
 		lost := func(t *testing.T, call func() error) {
 			t.Helper()
 			before := p.scripts.Load()
