@@ -1,0 +1,157 @@
+// Command load measures the proxy under load, beside a bare httputil.ReverseProxy
+// with the same transport, in the same run.
+//
+//	go run ./internal/proxy/load                              the comparison
+//	go run ./internal/proxy/load -turn 30s -duration 30s      30 s without a break
+//
+// The API, both proxies and wrk, which makes the requests, are processes of their
+// own; the proxy is the built command. Its session lives for 4 s, so that it is
+// refreshed every 3 s or so. The two proxies take turns, in the order a b b a, so
+// that both meet the same machine. It fails if a single request does, or if the
+// proxy's memory or goroutines grow.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"text/tabwriter"
+	"time"
+)
+
+func main() {
+	playRole()
+	var l load
+	flag.IntVar(&l.connections, "connections", 256, "connections that are open at once")
+	flag.DurationVar(&l.duration, "duration", 30*time.Second, "how long each proxy is under load, all in all")
+	flag.DurationVar(&l.turn, "turn", 3*time.Second, "how long one of them is at a time")
+	flag.DurationVar(&l.settle, "settle", 100*time.Second, "how long to wait, at the end, for idle connections to be closed")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	report, err := l.run(ctx)
+	if err == nil {
+		report.print(os.Stdout)
+		err = report.verdict()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+// load is what the proxies are put under.
+type load struct {
+	connections            int
+	duration, turn, settle time.Duration
+}
+
+// report is what became of it.
+type report struct {
+	proxy, bare []turn
+	start       resources // of the proxy: before the first turn
+	first       resources // after it
+	last        resources // after the last turn
+	settled     resources // after idle connections were closed; zero: not awaited
+	refreshes   float64
+}
+
+// run puts both proxies under load.
+func (l load) run(ctx context.Context) (r report, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stage, err := newStage(ctx)
+	if err != nil {
+		return r, err
+	}
+	defer stage.close()
+	if r.start, err = readResources(ctx, stage.proxy); err != nil {
+		return r, err
+	}
+	turns := max(1, int(l.duration/l.turn))
+	for i := range turns {
+		order := []string{stage.proxy, stage.bare}
+		if i%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, url := range order {
+			t, err := l.wrk(ctx, url)
+			if err != nil {
+				return r, err
+			}
+			if url == stage.bare {
+				r.bare = append(r.bare, t)
+				continue
+			}
+			r.proxy = append(r.proxy, t)
+			if r.last, err = readResources(ctx, stage.proxy); err != nil {
+				return r, err
+			}
+			if i == 0 {
+				r.first = r.last
+			}
+		}
+	}
+	r.refreshes = r.last.refreshes - r.start.refreshes
+	if l.settle > 0 {
+		select {
+		case <-time.After(l.settle):
+		case <-ctx.Done():
+			return r, ctx.Err()
+		}
+		r.settled, err = readResources(ctx, stage.proxy)
+	}
+	return r, err
+}
+
+func (r report) print(out io.Writer) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\trequests\tfailed\tper second\tp50\tp99")
+	for _, side := range []struct {
+		name  string
+		turns []turn
+	}{{"jwtsession proxy", r.proxy}, {"bare ReverseProxy", r.bare}} {
+		s := sum(side.turns)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%.0f\t%v\t%v\n", side.name, s.requests, s.failed, s.rate, s.p50, s.p99)
+	}
+	fmt.Fprintf(w, "ratio\t\t\t%.3f\t%.3f\t%.3f\n\n", r.ratio(turn.throughput), r.ratio(turn.median), r.ratio(turn.slow))
+	fmt.Fprintln(w, "jwtsession proxy\tgoroutines\tresident\theap")
+	for _, at := range []struct {
+		name string
+		resources
+	}{{"before", r.start}, {"after the first turn", r.first}, {"after the last turn", r.last}, {"without idle connections", r.settled}} {
+		if at.resources != (resources{}) {
+			fmt.Fprintf(w, "%s\t%.0f\t%.1f MiB\t%.1f MiB\n", at.name, at.goroutines, at.resident/(1<<20), at.heap/(1<<20))
+		}
+	}
+	w.Flush()
+	fmt.Fprintf(out, "\nThe session was refreshed %.0f times in %d turns of each.\n", r.refreshes, len(r.proxy))
+}
+
+// ratio is the proxy's figure over the bare one's.
+func (r report) ratio(figure func(turn) float64) float64 {
+	return figure(sum(r.proxy)) / figure(sum(r.bare))
+}
+
+// verdict is an error if a request failed, or if something grew. Figures are for
+// people to judge: they depend on the machine.
+func (r report) verdict() error {
+	const slack = 32 << 20
+	switch {
+	case sum(r.proxy).failed > 0 || sum(r.bare).failed > 0:
+		return fmt.Errorf("%d requests through the proxy failed, and %d through the bare one: want none", sum(r.proxy).failed, sum(r.bare).failed)
+	case r.refreshes < 1:
+		return fmt.Errorf("the session was never refreshed: the load was no test of that")
+	case r.last.goroutines > 1.2*r.first.goroutines+50:
+		return fmt.Errorf("the proxy had %.0f goroutines after the first turn and has %.0f after the last", r.first.goroutines, r.last.goroutines)
+	case r.last.resident > 1.2*r.first.resident+slack:
+		return fmt.Errorf("the proxy had %.0f MiB after the first turn and has %.0f after the last", r.first.resident/(1<<20), r.last.resident/(1<<20))
+	case r.settled.goroutines > r.start.goroutines+20:
+		return fmt.Errorf("the proxy had %.0f goroutines before the load, and has %.0f long after it", r.start.goroutines, r.settled.goroutines)
+	}
+	return nil
+}
