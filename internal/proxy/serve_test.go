@@ -154,6 +154,7 @@ func TestAStopCutsOffWhatTakesTooLong(t *testing.T) {
 func TestAnotherSourceTakesOverWithoutAFailedRequest(t *testing.T) {
 	a := newAPI(t, nil)
 	p := a.running(t)
+	get(t, p, "/me") // which the first source has signed in
 	stop := make(chan struct{})
 	var sent atomic.Int32
 	done := make(chan struct{})
