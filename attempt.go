@@ -20,10 +20,10 @@ func attempt[T any](ctx context.Context, call func(context.Context) (T, error), 
 	}
 	returned := make(chan outcome, 1)
 	go func() {
-		o := outcome{err: &unusableError{errors.New("jwtsession: a callback ended its goroutine")}}
+		o := outcome{err: &unusableError{errors.New("jwtsession: a callback ended its goroutine"), true}}
 		defer func() {
 			if cause := recover(); cause != nil {
-				o.err = &unusableError{panicked(cause)}
+				o.err = &unusableError{panicked(cause), true}
 			}
 			returned <- o
 		}()

@@ -190,6 +190,13 @@ func kindOf(err error) errorKind {
 	return temporary
 }
 
+// isLocal reports whether a failure is of the program's own code, a provider for
+// instance.
+func isLocal(err error) bool {
+	var own *unusableError
+	return errors.As(err, &own) && own.local
+}
+
 // retryAfterOf is how long the server asked to wait.
 func retryAfterOf(err error) time.Duration {
 	var api *APIError
@@ -201,7 +208,10 @@ func retryAfterOf(err error) time.Duration {
 
 // unusableError marks an error as one that an attempt right after it would meet
 // again.
-type unusableError struct{ err error }
+type unusableError struct {
+	err   error
+	local bool // no server was asked: another caller may try at once
+}
 
 func (e *unusableError) Error() string { return e.err.Error() }
 func (e *unusableError) Unwrap() error { return e.err }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
@@ -87,6 +89,24 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		fields
 		Error string `json:"error,omitempty"`
 	}{fields(e), errorText(e.Err)})
+}
+
+// String is the event as a line of a log has it.
+func (e Event) String() string {
+	return string(e.Kind) + attrText(e.attrs())
+}
+
+// Format prints what String returns, whatever the verb: an issuer's error may
+// have a token in one of its fields.
+func (e Event) Format(f fmt.State, _ rune) { io.WriteString(f, e.String()) }
+
+// attrText is attributes as a person reads them.
+func attrText(attrs []slog.Attr) string {
+	var b strings.Builder
+	for _, attr := range attrs {
+		b.WriteString(" " + attr.String())
+	}
+	return b.String()
 }
 
 // LogValue is what slog prints.

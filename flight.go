@@ -85,8 +85,8 @@ func (ts *TokenSource) launch(p purpose) *flight {
 		attempts:   ts.attempts,
 		account:    ts.account,
 	}
-	if f.retry == nil || p == revocation {
-		f.retry = newBackoff()
+	if f.retry == nil || p == revocation || p == onDemand && f.retries {
+		f.retry = newBackoff() // what an early refresh has waited for is not this caller's wait
 	}
 	timeout := ts.timeout
 	if p == aheadOfExpiry && f.old.liveAt(now) {
@@ -193,7 +193,7 @@ func (ts *TokenSource) landFailure(f *flight, now time.Time) {
 		ts.problem, ts.refusal, ts.outage = f.err, f.verdict, nil
 	default:
 		ts.problem = f.err
-		if !live || retryAfterOf(f.err) > 0 {
+		if p := f.purpose; f.wait > 0 && (p == onDemand || retryAfterOf(f.err) > 0) {
 			ts.outage = &outage{err: f.err, until: until, untold: f.purpose == aheadOfExpiry}
 		}
 	}

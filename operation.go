@@ -51,7 +51,7 @@ func (ts *TokenSource) refresh(ctx context.Context, old *snapshot) (*snapshot, e
 }
 
 // errNothingNewer is the end of a flight that was not allowed to sign in.
-var errNothingNewer = &unusableError{errors.New("jwtsession: the server rejects the token, and there is no other one for now")}
+var errNothingNewer = &unusableError{errors.New("jwtsession: the server rejects the token, and there is no other one for now"), false}
 
 // signIn signs in. For a caller's sake it retries what can be retried, within
 // the flight's time.
@@ -78,6 +78,8 @@ func (ts *TokenSource) signIn(ctx context.Context, f *flight) (*snapshot, error)
 		case kindOf(err) == temporary:
 			f.wait = max(f.retry.NextBackOff(), retryAfterOf(err))
 			again = f.purpose == onDemand && f.retries
+		case f.purpose == onDemand && isLocal(err):
+			f.wait = 0
 		default:
 			f.wait = f.retry.NextBackOff()
 		}
@@ -271,12 +273,15 @@ func (ts *TokenSource) accept(op operation, s Session, err error) (*snapshot, er
 	if err != nil {
 		return nil, err
 	}
+	if s.ExpiresAt.Unix() > latestExpiry {
+		s.ExpiresAt = time.Time{} // as the Client has it: a mistake, milliseconds for instance
+	}
 	err = checkToken(s.Token)
 	if err == nil && !s.ExpiresAt.IsZero() && !ts.clock().Round(0).Before(s.ExpiresAt) {
 		err = fmt.Errorf("%w (it expired at %s)", errExpiredOnArrival, s.ExpiresAt.Format(time.RFC3339))
 	}
 	if err != nil {
-		return nil, &unusableError{fmt.Errorf("jwtsession: %s%s: %w", op, ts.at(), err)}
+		return nil, &unusableError{fmt.Errorf("jwtsession: %s%s: %w", op, ts.at(), err), false}
 	}
 	return newSnapshot(s, ts.clock()), nil
 }

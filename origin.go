@@ -20,7 +20,7 @@ func (o origin) matches(u *url.URL) bool {
 
 // originOf returns the origin of an absolute URL.
 func originOf(u *url.URL) origin {
-	o := origin{strings.ToLower(u.Scheme), strings.ToLower(u.Host)}
+	o := origin{strings.ToLower(u.Scheme), strings.TrimSuffix(strings.ToLower(u.Host), ":")}
 	switch o.scheme {
 	case "https":
 		o.host = strings.TrimSuffix(o.host, ":443")

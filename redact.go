@@ -234,7 +234,7 @@ func (r redactor) as(err error, target any) bool {
 		if !errors.As(err, &unusable) {
 			return false
 		}
-		*target = &unusableError{r.error(unusable.err)}
+		*target = &unusableError{r.error(unusable.err), unusable.local}
 		return true
 	}
 	return false

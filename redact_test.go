@@ -108,7 +108,7 @@ func TestAnErrorThatShowsASecretKeepsItsMeaningOnly(t *testing.T) {
 		t.Errorf("got %v, want nil", got)
 	}
 	api := &APIError{Op: "refresh", StatusCode: 401, Message: "token " + canaryOpaque, Type: canaryOpaque}
-	chatty := fmt.Errorf("refresh with %s: %w", canaryOpaque, &unusableError{api})
+	chatty := fmt.Errorf("refresh with %s: %w", canaryOpaque, &unusableError{err: api})
 	err := fmt.Errorf("outer: %w", redact(canaryOpaque).error(chatty))
 	if !errors.Is(err, ErrUnauthorized) {
 		t.Errorf("got %v, want one that Is ErrUnauthorized as before", err)

@@ -168,7 +168,7 @@ func (c Client) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 // has been no call to the server.
 func (c *Client) retrieve(ctx context.Context) (Credentials, error) {
 	if c.credentials == nil {
-		return Credentials{}, &unusableError{errors.New("jwtsession: no credentials to sign in with: give NewClient a CredentialsProvider")}
+		return Credentials{}, &unusableError{errors.New("jwtsession: no credentials to sign in with: give NewClient a CredentialsProvider"), true}
 	}
 	credentials, err := c.credentials(ctx)
 	if err == nil {
@@ -176,7 +176,7 @@ func (c *Client) retrieve(ctx context.Context) (Credentials, error) {
 	}
 	if err != nil {
 		err = redact(credentials.Password).error(err)
-		return Credentials{}, &unusableError{fmt.Errorf("jwtsession: get the credentials for %s: %w", c.host, err)}
+		return Credentials{}, &unusableError{fmt.Errorf("jwtsession: get the credentials for %s: %w", c.host, err), true}
 	}
 	return credentials, nil
 }
@@ -326,6 +326,9 @@ func (u unfollowed) RoundTrip(req *http.Request) (*http.Response, error) {
 		base = http.DefaultTransport
 	}
 	res, err := base.RoundTrip(req)
+	if res != nil && res.Request == nil {
+		res.Request = req
+	}
 	if res == nil || res.Header["Location"] == nil {
 		return res, err
 	}

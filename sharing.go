@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func newSharing(config Config, issuer Issuer) *sharing {
 	if config.Cache == nil {
 		return nil
 	}
-	sh := &sharing{store: config.Cache, key: config.CacheKey}
+	sh := &sharing{store: config.Cache, key: bytes.Clone(config.CacheKey)}
 	if client, ok := issuer.(*Client); ok {
 		sh.baseURL = client.baseURL
 	} else {

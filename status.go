@@ -2,6 +2,9 @@ package jwtsession
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
 	"time"
 )
 
@@ -47,6 +50,22 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		LastError string `json:"lastError,omitempty"`
 	}{fields(s), errorText(s.LastError)})
 }
+
+// String is the status as JSON.
+func (s Status) String() string {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// Format prints what String returns, whatever the verb: an issuer's error may
+// have a token in one of its fields.
+func (s Status) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
+
+// LogValue is what slog prints.
+func (s Status) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // Status tells how the session stands. It makes no call and waits for nothing.
 func (ts *TokenSource) Status() Status {

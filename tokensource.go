@@ -162,7 +162,10 @@ func (ts *TokenSource) acquire(ctx context.Context) (*snapshot, error) {
 // await returns a live session, once there is one.
 func (ts *TokenSource) await(ctx context.Context) (*snapshot, error) {
 	if ctx.Value(inFlight{weak.Make(ts)}) != nil {
-		return nil, &unusableError{errors.New("jwtsession: the sign-in asks for the token that it is to bring: give the issuer, or Config.HTTPClient, a transport without this source")}
+		return nil, &unusableError{errors.New("jwtsession: the sign-in asks for the token that it is to bring: give the issuer, or Config.HTTPClient, a transport without this source"), true}
+	}
+	if ctx.Err() != nil {
+		return nil, ts.gaveUp(ctx) // and start nothing
 	}
 	for {
 		s, f, err := ts.join()
@@ -211,7 +214,12 @@ func (ts *TokenSource) wait(ctx context.Context, f *flight) error {
 	case <-f.done:
 		return nil
 	case <-ctx.Done():
+		return ts.gaveUp(ctx)
 	}
+}
+
+// gaveUp is the error of a caller whose context has ended.
+func (ts *TokenSource) gaveUp(ctx context.Context) error {
 	err := ctx.Err()
 	if cause := context.Cause(ctx); cause != err {
 		err = fmt.Errorf("%w: %w", err, cause)
@@ -246,7 +254,7 @@ func (ts *TokenSource) reject(s *snapshot) {
 		return // it is about to be replaced, and not on account of this
 	}
 	suspected := current.token != s.token
-	if suspected && (!current.mayHaveEndedWith(s) || s.issued.UnixNano() < ts.proven) {
+	if suspected && (!current.mayHaveEndedWith(s) || !s.liveAt(now) || s.issued.UnixNano() < ts.proven) {
 		return
 	}
 	paused := !ts.rejectedSignIn.IsZero() && now.Sub(ts.rejectedSignIn) < rejectionPause
@@ -277,7 +285,7 @@ func (ts *TokenSource) reject(s *snapshot) {
 // The source can be used again: the next call for a token signs in.
 func (ts *TokenSource) Revoke(ctx context.Context) error {
 	if ctx.Value(inFlight{weak.Make(ts)}) != nil {
-		return &unusableError{errors.New("jwtsession: Revoke was called from within a session call of the same source")}
+		return &unusableError{errors.New("jwtsession: Revoke was called from within a session call of the same source"), true}
 	}
 	ts.mu.Lock()
 	if ts.closed {

@@ -2,9 +2,13 @@ package jwtsession
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"strings"
+	"sync"
+	"time"
 )
 
 // longestRejection is how much of a 401's body is kept while a newer token is
@@ -51,11 +55,17 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return refuse(req, err)
 	}
 	res, err := t.base().RoundTrip(authorize(req, s))
-	if err != nil || res.StatusCode != http.StatusUnauthorized {
+	if err != nil || !isRejection(res) {
 		return res, err
 	}
 	t.Source.reject(s)
 	return t.sendAgain(req, res, s)
+}
+
+// isRejection tells a 401. A base may return nothing at all, or no body, which
+// http.Client then has its own say about.
+func isRejection(res *http.Response) bool {
+	return res != nil && res.StatusCode == http.StatusUnauthorized
 }
 
 // sendAgain answers a 401 with a second request if there is a newer token and a
@@ -65,7 +75,7 @@ func (t *Transport) sendAgain(req *http.Request, rejection *http.Response, rejec
 		return rejection, nil
 	}
 	// The sign-in may need the connection that the 401 came on.
-	release(rejection)
+	release(req.Context(), rejection)
 	newer, err := t.Source.acquire(req.Context())
 	if err != nil || newer == rejected {
 		return rejection, nil
@@ -77,7 +87,11 @@ func (t *Transport) sendAgain(req *http.Request, rejection *http.Response, rejec
 		}
 	}
 	rejection.Body.Close()
-	return t.base().RoundTrip(again)
+	res, err := t.base().RoundTrip(again)
+	if err == nil && isRejection(res) {
+		t.Source.reject(newer)
+	}
+	return res, err
 }
 
 // CloseIdleConnections passes on to Base.
@@ -115,6 +129,9 @@ func authorize(req *http.Request, s *snapshot) *http.Request {
 	*signed = *req
 	signed.Header = make(http.Header, len(req.Header)+1)
 	for name, values := range req.Header {
+		if len(name) == len("Authorization") && strings.EqualFold(name, "Authorization") {
+			continue // spelled as it may, it would be sent along
+		}
 		signed.Header[name] = values[:len(values):len(values)]
 	}
 	signed.Header["Authorization"] = s.header
@@ -130,29 +147,56 @@ func refuse(req *http.Request, err error) (*http.Response, error) {
 }
 
 // release reads the response's body into memory, up to a bound, so that its
-// connection is free. The response stays whole: what went wrong while reading
-// is met again at the same place.
-func release(res *http.Response) {
-	body := res.Body
-	kept, err := io.ReadAll(io.LimitReader(body, longestRejection))
-	if err == nil && len(kept) < longestRejection {
-		err = io.EOF
-	}
-	if err == nil {
-		res.Body = &replay{io.MultiReader(bytes.NewReader(kept), body), body.Close}
+// connection is free, and waits a moment for that. The response stays whole: what
+// went wrong while reading is met again at the same place.
+func release(ctx context.Context, res *http.Response) {
+	if res.Body == nil {
+		res.Body = http.NoBody
 		return
 	}
-	body.Close()
-	res.Body = &replay{io.MultiReader(bytes.NewReader(kept), failing{err}), func() error { return nil }}
+	r := &replay{body: res.Body, isRead: make(chan struct{})}
+	res.Body = r
+	go r.read()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-r.isRead:
+	case <-timer.C: // a server that says 401 and never ends must not keep its caller
+	case <-ctx.Done():
+	}
 }
 
-// replay is a body of which a part has been read already.
+// replay is a body of which the beginning is in memory.
 type replay struct {
-	io.Reader
-	close func() error
+	body    io.ReadCloser
+	closing sync.Once
+	isRead  chan struct{} // closed when content is there
+	content io.Reader
 }
 
-func (r *replay) Close() error { return r.close() }
+func (r *replay) read() {
+	defer close(r.isRead)
+	kept, err := io.ReadAll(io.LimitReader(r.body, longestRejection))
+	if err == nil && len(kept) == longestRejection {
+		r.content = io.MultiReader(bytes.NewReader(kept), r.body)
+		return
+	}
+	if err == nil {
+		err = io.EOF
+	}
+	r.Close()
+	r.content = io.MultiReader(bytes.NewReader(kept), failing{err})
+}
+
+func (r *replay) Read(p []byte) (int, error) {
+	<-r.isRead
+	return r.content.Read(p)
+}
+
+func (r *replay) Close() (err error) {
+	r.closing.Do(func() { err = r.body.Close() })
+	return err
+}
 
 // failing is a reader at the point where its source failed.
 type failing struct{ err error }
