@@ -166,13 +166,7 @@ func (ts *TokenSource) landSession(f *flight, now time.Time) {
 	}
 	ts.dead, ts.kept, ts.rejected = nil, nil, false
 	ts.current.Store(s)
-	if f.kind == EventSignedIn && f.old.liveAt(now) && !advances(f.old.expiry, s.expiry, f.old.life()) {
-		// Not even a sign-in moves the expiry on: do not hurry to ask again.
-		ts.retry = f.retry
-		ts.plan(now.Add(retryWithin(s.expiry.Sub(now.Round(0)), f.retry.NextBackOff(), 0)))
-	} else {
-		ts.planRefresh(s)
-	}
+	ts.planRefresh(s)
 	e := Event{Kind: f.kind, Time: now.Round(0), Account: f.account, SessionID: s.jti, ExpiresAt: s.expiry}
 	if f.kind != EventAdopted {
 		e.Attempt = f.attempts + 1
@@ -190,7 +184,10 @@ func (ts *TokenSource) landFailure(f *flight, now time.Time) {
 		ts.keep(f, now)
 		return
 	case f.verdict != nil:
-		ts.problem, ts.refusal, ts.outage = f.err, f.verdict, nil
+		ts.problem, ts.outage = f.err, nil
+		if f.verdict != ts.refusal.of(f.verdict.fingerprint) {
+			ts.refusal = f.verdict.after(ts.refusal)
+		}
 	default:
 		ts.problem = f.err
 		if p := f.purpose; f.wait > 0 && (p == onDemand || retryAfterOf(f.err) > 0) {

@@ -72,7 +72,7 @@ func (ts *TokenSource) signIn(ctx context.Context, f *flight) (*snapshot, error)
 		switch {
 		case f.verdict != nil:
 			f.wait = f.verdict.until.Sub(ts.clock())
-			if f.verdict == f.refusal {
+			if f.verdict == f.refusal.of(f.fingerprint) {
 				return nil, err
 			}
 		case kindOf(err) == temporary:
@@ -109,7 +109,7 @@ func (ts *TokenSource) create(ctx context.Context, f *flight) (*snapshot, error)
 		secret = credentials.Password
 	}
 	if f.refusal.holds(f.fingerprint, ts.clock()) {
-		f.verdict = f.refusal
+		f.verdict = f.refusal.of(f.fingerprint)
 		return nil, f.verdict.err
 	}
 	if s := ts.seek(ctx, f); s != nil {
@@ -226,8 +226,8 @@ func (f *flight) bring(kind EventKind, s *snapshot) (*snapshot, error) {
 // refusals counts those of the same credentials in a row, this one included.
 func (f *flight) refusals() int {
 	n := 1
-	if f.refusal != nil && f.refusal.fingerprint == f.fingerprint {
-		n = f.refusal.count + 1
+	if last := f.refusal.of(f.fingerprint); last != nil {
+		n = last.count + 1
 	}
 	if f.shared != nil {
 		n = max(n, f.shared.count+1)

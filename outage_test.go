@@ -155,3 +155,38 @@ func TestNoVerbPrintsWhatIsInAnErrorOfAnEventOrAStatus(t *testing.T) {
 		}
 	})
 }
+
+// T10: a provider that wavers between two wrong passwords has both refused.
+func TestWaveringBetweenTwoRefusedPasswordsSendsEachOnce(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		asked := 0
+		ts := newSource(t, box, func(c *Config) {
+			c.Credentials = CredentialsProviderFunc(func(context.Context) (Credentials, error) {
+				asked++
+				return Credentials{Email: sessiontest.Email, Password: fmt.Sprint("wrong", asked%2)}, nil
+			})
+		})
+		for range 50 {
+			if _, err := ts.Token(); !errors.Is(err, ErrInvalidCredentials) {
+				t.Fatalf("got %v, want ErrInvalidCredentials", err)
+			}
+			pass(time.Second)
+		}
+		expectCalls(t, box, 2, 0, 0)
+	})
+}
+
+// T8: for however long the life is.
+func TestAServerThatNeverMovesALongExpiryGetsAFewCalls(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
+		end := time.Now().Add(14 * 24 * time.Hour)
+		same := func(context.Context) (Session, error) { return Session{Token: "same", ExpiresAt: end}, nil }
+		issuer := &issuerFuncs{create: same, refresh: func(ctx context.Context, _ Session) (Session, error) { return same(ctx) }}
+		ts := newSourceOf(t, Config{Issuer: issuer})
+		token(t, ts)
+		pass(time.Until(end) - time.Second)
+		if creates, refreshes, _ := issuer.counts(); creates > 30 || refreshes > 30 {
+			t.Errorf("%d sign-ins and %d refreshes in one life of two weeks, want a few", creates, refreshes)
+		}
+	})
+}

@@ -11,6 +11,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/oauth2"
 )
 
 const (
@@ -229,6 +231,9 @@ func (r redactor) as(err error, target any) bool {
 		clean.header = r.header(api.header)
 		*target = &clean
 		return true
+	case **oauth2.RetrieveError:
+		var clean *APIError
+		return r.as(err, &clean) && clean.As(target)
 	case **unusableError:
 		var unusable *unusableError
 		if !errors.As(err, &unusable) {

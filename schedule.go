@@ -36,6 +36,9 @@ const (
 	shortestLockout = time.Minute
 	longestLockout  = 15 * time.Minute
 
+	// mostRefusals bounds how many credentials are remembered as refused.
+	mostRefusals = 8
+
 	// rejectionPause is the least time between two sign-ins that 401s caused. If
 	// the one did not help, the next one right after it will not either.
 	rejectionPause = time.Minute

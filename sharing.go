@@ -95,25 +95,26 @@ func (ts *TokenSource) look(ctx context.Context, f *flight) (s *snapshot, worked
 	if sh == nil {
 		return nil, false
 	}
-	asked := ts.clock()
+	// A call that is left behind must not read what the next flight may change.
+	asked, store, name := ts.clock(), sh.store, sh.sealer.Name()
 	entry, err := within(ctx, longestLoad, nil, func(ctx context.Context) (cache.Entry, error) {
-		return sh.store.Load(ctx, sh.sealer.Name())
+		return store.Load(ctx, name)
 	})
 	return ts.examine(ctx, f, asked, entry, err)
 }
 
 // take waits for the lease, and then looks again.
 func (ts *TokenSource) take(ctx context.Context, f *flight) *snapshot {
-	sh := ts.sharing
+	store, name := ts.sharing.store, ts.sharing.sealer.Name()
 	deadline, _ := ctx.Deadline()
 	lease, err := within(ctx, time.Until(deadline)/2, unlock, func(ctx context.Context) (cache.Lease, error) {
-		return sh.store.Lock(ctx, sh.sealer.Name())
+		return store.Lock(ctx, name)
 	})
 	if err != nil {
 		ts.cacheFailed(ctx, f, fmt.Errorf("take the lease: %w", err))
 		return nil
 	}
-	f.lease = &leased{lease, sh.sealer.Name()}
+	f.lease = &leased{lease, name}
 	loaded, ok := lease.(cache.LoadedLease)
 	if !ok {
 		s, _ := ts.look(ctx, f)

@@ -47,10 +47,36 @@ type refusal struct {
 	until       time.Time
 	count       int      // in a row
 	fingerprint [32]byte // of the credentials; zero with an Issuer
+	earlier     *refusal // of other credentials, since the last success
+}
+
+// of returns the refusal of these credentials, if there was one.
+func (r *refusal) of(fingerprint [32]byte) *refusal {
+	for r != nil && r.fingerprint != fingerprint {
+		r = r.earlier
+	}
+	return r
+}
+
+// after returns the refusal with the earlier ones behind it, of other
+// credentials: a provider that wavers between two has both refused.
+func (r *refusal) after(earlier *refusal) *refusal {
+	last := r
+	for n := 1; earlier != nil && n < mostRefusals; earlier = earlier.earlier {
+		if earlier.fingerprint == r.fingerprint {
+			continue
+		}
+		kept := *earlier
+		kept.earlier = nil
+		last.earlier, last = &kept, &kept
+		n++
+	}
+	return r
 }
 
 func (r *refusal) holds(fingerprint [32]byte, now time.Time) bool {
-	return r != nil && r.fingerprint == fingerprint && now.Before(r.until)
+	last := r.of(fingerprint)
+	return last != nil && now.Before(last.until)
 }
 
 // outage is a failure of anything but the credentials: no attempt is made before

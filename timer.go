@@ -47,7 +47,11 @@ func (ts *TokenSource) planRefresh(s *snapshot) {
 		ts.plan(time.Time{})
 		return
 	}
-	ts.plan(refreshPoint(s.issued, s.expiry, rand.Float64()))
+	due := refreshPoint(s.issued, s.expiry, rand.Float64())
+	if soonest := ts.clock().Add(shortestRetry); s.life() < 2*shortestRetry && due.Before(soonest) {
+		due = soonest // where not even a sign-in moves the expiry on, each life is a quarter of the last
+	}
+	ts.plan(due)
 }
 
 // untilDue is how long it is until due: by the wall clock, or by the monotonic
