@@ -26,10 +26,12 @@ type Credentials struct {
 	Password string
 }
 
-// CredentialsProvider is asked for the credentials at every sign-in, and only
-// then, so that a rotated password is picked up without a restart. It may be
-// asked from several goroutines, should respect ctx, and must not use the token
-// source that asks.
+// CredentialsProvider is asked for the credentials whenever there is no session
+// to go on with, and only then, so that a rotated password is picked up without a
+// restart: before each sign-in, before a look into the cache, which the
+// credentials open, and while refused ones have to wait. It may be asked from
+// several goroutines, should respect ctx, and must not use the token source that
+// asks.
 type CredentialsProvider interface {
 	Retrieve(ctx context.Context) (Credentials, error)
 }
