@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -87,6 +89,11 @@ func TestStatusOnlyLooksWhateverItFinds(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(c.after)
+				opened := a.store.open
+				a.store.open = func(ctx context.Context) (cache.Cache, func(), error) {
+					c, closeCache, err := opened(ctx)
+					return unlocked{c, t}, closeCache, err
+				}
 				credentials, _ := a.Retrieve(t.Context())
 				begin := time.Now()
 				s, err := a.peek(t.Context(), credentials)
@@ -105,6 +112,17 @@ func TestStatusOnlyLooksWhateverItFinds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// unlocked is a cache that nobody may change, or wait for.
+type unlocked struct {
+	cache.Cache
+	t *testing.T
+}
+
+func (u unlocked) Lock(context.Context, string) (cache.Lease, error) {
+	u.t.Error("status asked for the lease of the entry")
+	return nil, errors.New("no")
 }
 
 func TestStatusTellsWhatIsWrong(t *testing.T) {
