@@ -91,9 +91,9 @@ func TestGoroutinesDoNotPileUpWhileTheServerHangs(t *testing.T) {
 	}
 	callers.Wait()
 	// The client's pool bounds the calls that wait for an answer, and maxDebts the
-	// leases that are being given back. Each has up to three goroutines, here and
-	// in the client.
-	if got, most := runtime.NumGoroutine()-before, 3*(client.Options().PoolSize+maxDebts); got > most {
+	// leases that are being given back. Each has a few goroutines, here and in the
+	// client; on a busy machine some that have been given up are about to end.
+	if got, most := runtime.NumGoroutine()-before, 6*(client.Options().PoolSize+maxDebts); got > most {
 		t.Errorf("goroutines after 1000 calls that were given up: got %d more, want %d at most", got, most)
 	} else {
 		t.Logf("goroutines after 1000 calls that were given up: %d more", got)

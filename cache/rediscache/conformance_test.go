@@ -21,13 +21,13 @@ func judge(t *testing.T, connect func(t *testing.T) redis.UniversalClient) {
 // openEmpty opens the store in a namespace of its own, so that it is empty.
 func openEmpty(connect func(t *testing.T) redis.UniversalClient) func(t *testing.T) cache.Cache {
 	return func(t *testing.T) cache.Cache {
-		return New(connect(t), WithPrefix(defaultPrefix+":"+newLeaseValue()))
+		return New(connect(t), WithPrefix(defaultPrefix+":"+newLeaseValue()), patient)
 	}
 }
 
 func secondHandle(connect func(t *testing.T) redis.UniversalClient) cachetest.Option {
 	return cachetest.WithSecondHandle(func(t *testing.T, first cache.Cache) cache.Cache {
-		return New(connect(t), WithPrefix(first.(*Cache).prefix))
+		return New(connect(t), WithPrefix(first.(*Cache).prefix), patient)
 	})
 }
 
@@ -54,7 +54,7 @@ func TestConformanceInVirtualTime(t *testing.T) {
 	connect := func(t *testing.T) redis.UniversalClient { return dial(t, m.Dial) }
 	cachetest.RunInBubble(t, func(t *testing.T) cache.Cache {
 		m = startMiniredis(t)
-		return New(connect(t))
+		return New(connect(t), patient)
 	}, secondHandle(connect), leaseLoss)
 }
 

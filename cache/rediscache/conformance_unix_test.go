@@ -28,7 +28,7 @@ func TestConformanceOverTLSWithTheDocumentedRights(t *testing.T) {
 	})
 	judge(t, connect)
 	t.Run("Renewal", func(t *testing.T) {
-		held := mustLock(t, New(connect(t), WithLease(processLease)), "k")
+		held := mustLock(t, New(connect(t), WithLease(processLease), patient), "k")
 		time.Sleep(processLease * 3 / 2)
 		mustStore(t, held, "data", time.Hour)
 	})
@@ -53,7 +53,7 @@ func TestASentinelsFailoverKeepsTheEntry(t *testing.T) {
 	port := redistest.FreePort(t)
 	master := redistest.StartAt(t, redis.Options{Addr: redistest.Loopback(port)}, fmt.Sprintf("port %d", port))
 	sentinel := startSentinel(t, master)
-	c := New(connectTo(redis.UniversalOptions{MasterName: "sessions", Addrs: []string{sentinel}})(t))
+	c := New(connectTo(redis.UniversalOptions{MasterName: "sessions", Addrs: []string{sentinel}})(t), patient)
 	mustStore(t, mustLock(t, c, "k"), "before", time.Hour)
 	if got := master.Client(t).Wait(t.Context(), 1, 5*time.Second).Val(); got != 1 {
 		t.Fatalf("replicas that have the entry: got %d, want 1", got)

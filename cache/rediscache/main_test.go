@@ -37,6 +37,10 @@ type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
+// patient is for tests that are not about the bound: a handshake over TLS may
+// take longer than that on a busy machine.
+var patient = WithTimeout(5 * time.Second)
+
 func mustLock(t testing.TB, c *Cache, key string) cache.Lease {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
