@@ -14,8 +14,7 @@ import (
 )
 
 func newDemoCommand() *cobra.Command {
-	var plain bool
-	var duration time.Duration
+	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch a session survive an outage, a 429 and a revocation",
@@ -39,40 +38,76 @@ jwtsession client failed, and none waited for a token but at the two sign-ins
 that have to be: at the start, and after the revocation. A wait counts from 5 ms
 on without a live token, and with one from 200 ms on, less the time in which the
 machine stood still. Ctrl-C ends the demo with the summary so far, and the exit
-code follows from that.`,
+code follows from that.
+
+With --processes N, it is N processes of one account that you watch. They share
+one session through a file cache in a directory of their own, or through Redis:
+that of --redis, or else a redis-server that is started for them. Each sends 20
+requests a second to the same API, and
+  - the session endpoints answer 503 for 2 s while the first refresh falls due
+  - the process that refreshes next gets a SIGKILL in the midst of that, and
+    another process takes its place
+  - one process logs out, which revokes every token
+The exit code is 0 if no request failed, the sign-ins were one and one for each
+log-out, and the refreshes one for each period, with one more allowed. A period
+is the time from a session to the refresh that is due, and is the same for all
+processes.`,
+		Example: `  jwtsession demo
+  jwtsession demo --processes 5 --cache file
+  jwtsession demo --processes 5 --cache redis     # needs a redis-server on PATH
+  jwtsession demo --processes 5 --cache redis --redis redis://localhost:6379`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.validate(cmd.Flags().Changed); err != nil {
+				return &usageError{err}
+			}
 			ctx, stop := untilStopped(cmd.Context())
 			defer stop()
-			if duration > 0 {
+			if o.duration > 0 {
 				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, duration)
+				ctx, cancel = context.WithTimeout(ctx, o.duration)
 				defer cancel()
 			}
-			return showDemo(ctx, plain, cmd.OutOrStdout())
+			if o.processes > 0 {
+				return showFleet(ctx, o, cmd.OutOrStdout())
+			}
+			return showDemo(ctx, o, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().BoolVar(&plain, "plain", false, "one line per event, also on a terminal")
-	cmd.Flags().DurationVar(&duration, "duration", 0, "stop after this long, as Ctrl-C does")
-	cmd.Flags().MarkHidden("duration")
+	flags := cmd.Flags()
+	flags.BoolVar(&o.plain, "plain", false, "one line per event, also on a terminal")
+	flags.IntVar(&o.processes, "processes", 0, "watch this `number` of processes that share one session")
+	flags.StringVar(&o.cache, "cache", "file", "the `store` that they share it through: file or redis")
+	flags.StringVar(&o.redis, "redis", "", "the `URL` of a Redis to use; its password comes from "+redisPasswordVariable)
+	flags.DurationVar(&o.duration, "duration", 0, "stop after this long, as Ctrl-C does")
+	flags.MarkHidden("duration")
+	cmd.RegisterFlagCompletionFunc("cache", cobra.FixedCompletions([]string{"file", "redis"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.AddCommand(newDemoWorkerCommand(), newDemoRedisCommand())
 	return cmd
 }
 
-// showDemo shows the demo in the way that suits the output.
-func showDemo(ctx context.Context, plain bool, out io.Writer) error {
-	var view demo.View = demo.NewLines(out)
-	if !plain && drawable(out) {
-		view = demo.NewTimeline(out, os.Getenv("NO_COLOR") == "")
+// demoOptions are the flags of demo.
+type demoOptions struct {
+	plain        bool
+	processes    int // zero: the demo without them
+	cache, redis string
+	duration     time.Duration
+}
+
+// view is the one that suits the output, and a picture of so many lines.
+func (o demoOptions) view(out io.Writer, lines int) demo.View {
+	if !o.plain && drawable(out, lines) {
+		return demo.NewScreen(out, os.Getenv("NO_COLOR") == "")
 	}
-	summary, err := demo.Show(ctx, view)
+	return demo.NewLines(out)
+}
+
+func showDemo(ctx context.Context, o demoOptions, out io.Writer) error {
+	summary, err := demo.Show(ctx, o.view(out, 20))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out)
-	if summary.Interrupted {
-		fmt.Fprintf(out, "Stopped after %.1f s: what was still to come has not happened.\n", summary.Took.Seconds())
-	}
-	fmt.Fprint(out, summary.Table())
+	conclude(out, summary.Interrupted, summary.Took, summary.Table())
 	if err := summary.Verdict(); err != nil {
 		return fmt.Errorf("the jwtsession client did not hold what it promises: %w", err)
 	}
@@ -80,12 +115,22 @@ func showDemo(ctx context.Context, plain bool, out io.Writer) error {
 	return nil
 }
 
-// drawable reports whether out is a terminal that a picture fits on.
-func drawable(out io.Writer) bool {
+// conclude writes what a run has come to.
+func conclude(out io.Writer, interrupted bool, took time.Duration, table string) {
+	fmt.Fprintln(out)
+	if interrupted {
+		fmt.Fprintf(out, "Stopped after %.1f s: what was still to come has not happened.\n", took.Seconds())
+	}
+	fmt.Fprint(out, table)
+}
+
+// drawable reports whether out is a terminal that a picture of so many lines fits
+// on.
+func drawable(out io.Writer, lines int) bool {
 	file, ok := out.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) || os.Getenv("TERM") == "dumb" {
 		return false
 	}
 	width, height, err := term.GetSize(int(file.Fd()))
-	return err == nil && width >= demo.TimelineWidth && height >= 20
+	return err == nil && width >= demo.Width && height >= lines
 }

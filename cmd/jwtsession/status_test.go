@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -11,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -89,11 +87,6 @@ func TestStatusOnlyLooksWhateverItFinds(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(c.after)
-				opened := a.store.open
-				a.store.open = func(ctx context.Context) (cache.Cache, func(), error) {
-					c, closeCache, err := opened(ctx)
-					return unlocked{c, t}, closeCache, err
-				}
 				credentials, _ := a.Retrieve(t.Context())
 				begin := time.Now()
 				s, err := a.peek(t.Context(), credentials)
@@ -112,17 +105,6 @@ func TestStatusOnlyLooksWhateverItFinds(t *testing.T) {
 			})
 		})
 	}
-}
-
-// unlocked is a cache that nobody may change, or wait for.
-type unlocked struct {
-	cache.Cache
-	t *testing.T
-}
-
-func (u unlocked) Lock(context.Context, string) (cache.Lease, error) {
-	u.t.Error("status asked for the lease of the entry")
-	return nil, errors.New("no")
 }
 
 func TestStatusTellsWhatIsWrong(t *testing.T) {

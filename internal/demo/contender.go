@@ -2,10 +2,7 @@ package demo
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -27,24 +24,20 @@ type session struct {
 
 // contender is a client, and the API that it alone calls.
 type contender struct {
-	name     string
-	demo     *Demo
+	load
 	box      *sessiontest.Server
-	client   *http.Client
 	release  func()       // what Close of the client is
 	sessions chan session // each one as it comes, for the script
-	tally    tally
-	inFlight sync.WaitGroup
 }
 
 func newContender(d *Demo, name string) (*contender, error) {
-	c := &contender{name: name, demo: d, sessions: make(chan session, 100), release: func() {}}
+	c := &contender{load: load{chronicle: d.chronicle, name: name}, sessions: make(chan session, 100), release: func() {}}
 	box, err := sessiontest.Start(sessiontest.WithTokenLife(tokenLife), sessiontest.WithObserver(c.observe))
 	if err != nil {
 		return nil, err
 	}
-	c.box = box
-	c.inOrder()
+	c.box, c.url = box, box.URL
+	inOrder(box)
 	return c, nil
 }
 
@@ -58,12 +51,13 @@ func newLibraryClient(d *Demo) (*contender, error) {
 	ts, err = jwtsession.New(jwtsession.Config{
 		BaseURL:     c.box.URL,
 		Credentials: jwtsession.Credentials{Email: sessiontest.Email, Password: sessiontest.Password},
-		HTTPClient:  c.timedClient(),
+		HTTPClient:  timedClient(c.box.Client().Transport),
 		OnEvent: func(e jwtsession.Event) {
 			if e.Kind == jwtsession.EventSignedIn || e.Kind == jwtsession.EventRefreshed {
 				c.renewed(e.Time, session{due: ts.Status().RefreshAt, expiry: e.ExpiresAt})
 			}
-			c.report(e)
+			tone, text := describe(e)
+			c.tell(tone, text)
 		},
 	})
 	if err != nil {
@@ -89,7 +83,7 @@ func newPlainClient(d *Demo) (*contender, error) {
 	}
 	c.client = &http.Client{Transport: &oauth2.Transport{
 		Source: oauth2.ReuseTokenSourceWithExpiry(nil, signIn{api, c}, earlyExpiry),
-		Base:   c.timedClient().Transport,
+		Base:   timed{c.box.Client().Transport},
 	}}
 	return c, nil
 }
@@ -103,17 +97,17 @@ type signIn struct {
 func (s signIn) Token() (*oauth2.Token, error) {
 	created, err := s.api.Create(context.Background())
 	if err != nil {
-		s.c.demo.report(s.c.name, Bad, "sign-in failed: "+reason(err))
+		s.c.tell(Bad, "sign-in failed: "+reason(err))
 		return nil, err
 	}
 	s.c.renewed(time.Now(), session{due: created.ExpiresAt.Add(-earlyExpiry), expiry: created.ExpiresAt})
-	s.c.demo.report(s.c.name, Good, "signed in: the token lives "+seconds(time.Until(created.ExpiresAt)))
+	s.c.tell(Good, "signed in: the token lives "+seconds(time.Until(created.ExpiresAt)))
 	return &oauth2.Token{AccessToken: created.Token, TokenType: "Bearer", Expiry: created.ExpiresAt}, nil
 }
 
 // renewed notes that the client got a session.
 func (c *contender) renewed(now time.Time, s session) {
-	c.tally.renewed(c.demo.at(now), c.demo.at(s.expiry))
+	c.tally.renewed(c.at(now), c.at(s.expiry))
 	select {
 	case c.sessions <- s:
 	default:
@@ -130,28 +124,11 @@ func (c *contender) next(ctx context.Context) (session, bool) {
 	}
 }
 
-// report says what happened to the library's session.
-func (c *contender) report(e jwtsession.Event) {
-	left := seconds(time.Until(e.ExpiresAt))
-	switch e.Kind {
-	case jwtsession.EventSignedIn:
-		c.demo.report(c.name, Good, "signed in: the token lives "+left)
-	case jwtsession.EventRefreshed:
-		c.demo.report(c.name, Good, "refreshed: the new token lives "+left)
-	case jwtsession.EventRefreshFailed:
-		c.demo.report(c.name, Trouble, fmt.Sprintf("refresh failed: %s; again in %s, %s of life left", reason(e.Err), seconds(e.RetryIn), left))
-	case jwtsession.EventRejected:
-		c.demo.report(c.name, Trouble, "the token was rejected with a 401: signing in")
-	default:
-		c.demo.report(c.name, Bad, fmt.Sprintf("%s: %s", e.Kind, reason(e.Err)))
-	}
-}
-
 // observe sees each call that the client's API has answered.
 func (c *contender) observe(call sessiontest.Call) {
 	if call.Status == http.StatusTooManyRequests {
-		c.tally.mark(c.demo.at(call.Start), markThrottled)
-		c.demo.report(c.name, Trouble, "its API answers one call with 429, Retry-After: 1")
+		c.tally.mark(c.at(call.Start), markThrottled)
+		c.tell(Trouble, "its API answers one call with 429, Retry-After: 1")
 	}
 }
 
@@ -159,17 +136,3 @@ func (c *contender) close() {
 	c.release()
 	c.box.Close()
 }
-
-// reason is the short form of an error: the status, if it has one.
-func reason(err error) string {
-	var api *jwtsession.APIError
-	switch {
-	case errors.As(err, &api):
-		return fmt.Sprint(api.StatusCode)
-	case err == nil:
-		return "for no reason given"
-	}
-	return err.Error()
-}
-
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", max(d, 0).Seconds()) }

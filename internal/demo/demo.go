@@ -31,36 +31,14 @@ const (
 
 // Demo is one run.
 type Demo struct {
+	*chronicle
 	contenders []*contender // the library's first
-	onEvent    func(Event)
-
-	mu    sync.Mutex // guards the rest, and is held while onEvent runs
-	start time.Time
-}
-
-// Tone says how an event is for the client that it happens to.
-type Tone int
-
-// The tones of events.
-const (
-	Neutral Tone = iota
-	Good
-	Trouble // that requests need not notice
-	Bad     // for requests
-)
-
-// Event is something that happened in a run.
-type Event struct {
-	At   time.Duration // since the start
-	Who  string        // the client's name
-	Tone Tone
-	Text string
 }
 
 // New prepares a run. onEvent is told what happens, one event at a time; it must
 // not call the Demo.
 func New(onEvent func(Event)) (*Demo, error) {
-	d := &Demo{onEvent: onEvent, start: time.Now()}
+	d := &Demo{chronicle: newChronicle(onEvent)}
 	ours, err := newLibraryClient(d)
 	if err != nil {
 		return nil, err
@@ -77,10 +55,7 @@ func New(onEvent func(Event)) (*Demo, error) {
 // Run runs until it is over, or ctx ends, and tells how it went. It can be called
 // once.
 func (d *Demo) Run(ctx context.Context) Summary {
-	d.mu.Lock()
-	d.start = time.Now()
-	d.mu.Unlock()
-
+	d.begin()
 	playing, stop := context.WithCancel(ctx)
 	requests, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
@@ -89,7 +64,7 @@ func (d *Demo) Run(ctx context.Context) Summary {
 
 	var loads sync.WaitGroup
 	for _, c := range d.contenders {
-		loads.Go(func() { c.load(ctx, requests, Duration) })
+		loads.Go(func() { c.send(ctx, requests, Rate, Duration) })
 	}
 	loads.Wait()
 	s := Summary{Interrupted: ctx.Err() != nil, Took: d.elapsed()}
@@ -105,23 +80,4 @@ func (d *Demo) Run(ctx context.Context) Summary {
 		c.close()
 	}
 	return s
-}
-
-func (d *Demo) elapsed() time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return time.Since(d.start)
-}
-
-// at is how long after the start a moment is.
-func (d *Demo) at(t time.Time) time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return t.Sub(d.start)
-}
-
-func (d *Demo) report(who string, tone Tone, text string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.onEvent(Event{time.Since(d.start), who, tone, text})
 }

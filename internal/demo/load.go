@@ -5,46 +5,60 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 )
 
-// load sends requests at the rate until the duration is over, or ctx ends. What
-// has been begun goes on until the other context ends.
-func (c *contender) load(ctx, requests context.Context, duration time.Duration) {
-	const interval = time.Second / Rate
+// load is the requests of one client, and what became of them.
+type load struct {
+	*chronicle
+	name      string // of the client
+	url       string // of the API
+	client    *http.Client
+	recovered func() // is told that a request got a 401, and succeeded; nil: nobody is
+	tally     tally
+	inFlight  sync.WaitGroup
+}
+
+func (l *load) tell(tone Tone, text string) { l.report(l.name, tone, text) }
+
+// send sends as many requests a second until the duration is over, or ctx ends.
+// What has been begun goes on until the other context ends.
+func (l *load) send(ctx, requests context.Context, rate int, duration time.Duration) {
+	interval := time.Second / time.Duration(rate)
 	total := int(duration / interval)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	start := c.demo.elapsed()
+	start := l.elapsed()
 	for sent, last := 0, start; sent < total; {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return
 		}
-		now := c.demo.elapsed()
+		now := l.elapsed()
 		if now-last > 2*interval {
-			c.tally.stalled(span{last, now})
+			l.tally.stalled(span{last, now})
 		}
 		last = now
 		// A late tick is made up for.
 		for due := min(total, int((now-start)/interval)); sent < due; sent++ {
-			c.inFlight.Go(func() { c.request(requests) })
+			l.inFlight.Go(func() { l.request(requests) })
 		}
 	}
 }
 
 // request sends one request, and notes what became of it.
-func (c *contender) request(ctx context.Context) {
-	c.tally.began()
+func (l *load) request(ctx context.Context) {
+	l.tally.began()
 	var watch stopwatch
 	ctx = context.WithValue(ctx, stopwatchKey{}, &watch)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.box.URL+"/matters", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+"/matters", nil)
 	if err != nil {
 		panic(err) // the URL is ours
 	}
 	start := time.Now()
-	res, err := c.client.Do(req)
+	res, err := l.client.Do(req)
 	end := time.Now()
 	failure := ""
 	switch {
@@ -58,18 +72,21 @@ func (c *contender) request(ctx context.Context) {
 		res.Body.Close()
 	}
 	o := outcome{
-		start:    c.demo.at(start),
-		end:      c.demo.at(end),
+		start:    l.at(start),
+		end:      l.at(end),
 		wait:     end.Sub(start) - watch.sending,
 		rejected: watch.rejected,
 		failed:   failure != "",
 	}
-	if text := c.tally.add(o, failure); text != "" {
+	if text := l.tally.add(o, failure); text != "" {
 		tone := Good
 		if o.failed {
 			tone = Bad
 		}
-		c.demo.report(c.name, tone, text)
+		l.tell(tone, text)
+	}
+	if o.rejected && !o.failed && l.recovered != nil {
+		l.recovered()
 	}
 }
 
@@ -83,12 +100,8 @@ type stopwatch struct {
 
 type stopwatchKey struct{}
 
-// timedClient is the client of the API, with stopwatches.
-func (c *contender) timedClient() *http.Client {
-	client := c.box.Client()
-	client.Transport = timed{client.Transport}
-	return client
-}
+// timedClient is a client with stopwatches.
+func timedClient(base http.RoundTripper) *http.Client { return &http.Client{Transport: timed{base}} }
 
 type timed struct{ base http.RoundTripper }
 

@@ -52,7 +52,7 @@ func (d *Demo) play(ctx context.Context) bool {
 	for _, c := range d.contenders {
 		c.tally.revocation(d.elapsed())
 		c.box.RevokeAll()
-		d.report(c.name, Trouble, "its API revokes every token")
+		c.tell(Trouble, "its API revokes every token")
 	}
 	_, ok := d.contenders[0].next(ctx)
 	return ok
@@ -65,15 +65,15 @@ func (c *contender) suffer(ctx context.Context, begin time.Time) {
 		return
 	}
 	c.away()
-	c.demo.report(c.name, Trouble, "its API takes the session endpoints away for 2 s")
+	c.tell(Trouble, "its API takes the session endpoints away for 2 s")
 	for end := time.Now().Add(outage); time.Now().Before(end); {
-		c.tally.mark(c.demo.elapsed(), markAway)
+		c.tally.mark(c.elapsed(), markAway)
 		if !sleep(ctx, min(time.Until(end), Duration/cells/2)) {
 			return
 		}
 	}
-	c.inOrder()
-	c.demo.report(c.name, Neutral, "its session endpoints are back")
+	inOrder(c.box)
+	c.tell(Neutral, "its session endpoints are back")
 
 	if _, ok := c.next(ctx); !ok {
 		return
@@ -82,10 +82,10 @@ func (c *contender) suffer(ctx context.Context, begin time.Time) {
 	c.next(ctx)
 }
 
-// inOrder makes the session calls of the API slow, and nothing else.
-func (c *contender) inOrder() {
-	c.box.Heal()
-	c.box.Inject(sessiontest.OpSession, -1, sessiontest.Fault{Delay: latency})
+// inOrder makes the session calls of an API slow, and nothing else.
+func inOrder(box *sessiontest.Server) {
+	box.Heal()
+	box.Inject(sessiontest.OpSession, -1, sessiontest.Fault{Delay: latency})
 }
 
 // away makes them fail as slowly.

@@ -116,6 +116,13 @@ func (t *tally) add(o outcome, failure string) (text string) {
 	return text
 }
 
+// counts tells how many requests have ended, and how.
+func (t *tally) counts() (ended, failed, recovered int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ended, t.failed, t.recovered
+}
+
 // waited judges the waits: the longest one, the longest apart from the sign-ins
 // that had to be, and how many count among the latter. mu is held.
 func (t *tally) waited() (longest, other time.Duration, count int) {
@@ -203,37 +210,36 @@ func (t *tally) mark(now time.Duration, mark byte) {
 	t.marks[cellAt(now)] = mark
 }
 
-// Progress is how a client is doing at one moment.
-type Progress struct {
-	Name                       string
-	Requests, Failed, InFlight int
-	Left                       time.Duration // of its token's life
+// progress is how a client is doing at one moment.
+type progress struct {
+	name                       string
+	requests, failed, inFlight int
+	left                       time.Duration // of its token's life
 	cells, marks               []byte
 }
 
-// Progress tells how the clients are doing, and for how long.
-func (d *Demo) Progress() (time.Duration, []Progress) {
-	now := d.elapsed()
-	var all []Progress
+// picture shows how the clients are doing.
+func (d *Demo) picture(b brush) string {
+	var clients []progress
 	for _, c := range d.contenders {
-		all = append(all, c.tally.progress(c.name, now))
+		clients = append(clients, c.tally.progress(c.name, d.elapsed()))
 	}
-	return now, all
+	return timeline(b, clients)
 }
 
-func (t *tally) progress(name string, now time.Duration) Progress {
+func (t *tally) progress(name string, now time.Duration) progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	left := time.Duration(0)
 	if n := len(t.sessions); n > 0 {
 		left = max(0, t.sessions[n-1].to-now)
 	}
-	return Progress{
-		Name:     name,
-		Requests: t.ended,
-		Failed:   t.failed,
-		InFlight: t.begun - t.ended,
-		Left:     left,
+	return progress{
+		name:     name,
+		requests: t.ended,
+		failed:   t.failed,
+		inFlight: t.begun - t.ended,
+		left:     left,
 		cells:    slices.Clone(t.cells[:]),
 		marks:    slices.Clone(t.marks[:]),
 	}

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
 const ms = time.Millisecond
@@ -92,9 +90,8 @@ func TestWhatARequestWaitedIsItsTimeLessThatOfItsSends(t *testing.T) {
 			time.Sleep(time.Second)
 			return &http.Response{StatusCode: status, Body: http.NoBody, Request: req}, nil
 		})}
-		d := &Demo{onEvent: func(Event) {}, start: time.Now()}
-		c := &contender{demo: d, box: &sessiontest.Server{URL: "http://localhost"}}
-		c.client = &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		l := &load{chronicle: newChronicle(func(Event) {}), url: "http://localhost"}
+		l.client = &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 			time.Sleep(70 * ms)
 			if res, err := base.RoundTrip(req); err != nil || res.StatusCode != http.StatusUnauthorized {
 				return res, err
@@ -103,12 +100,12 @@ func TestWhatARequestWaitedIsItsTimeLessThatOfItsSends(t *testing.T) {
 			status = http.StatusOK
 			return base.RoundTrip(req)
 		})}
-		c.request(context.Background())
-		if got, _, _ := c.tally.waited(); got != 370*ms {
+		l.request(context.Background())
+		if got, _, _ := l.tally.waited(); got != 370*ms {
 			t.Errorf("got a wait of %v, want 370ms", got)
 		}
-		if c.tally.recovered != 1 || c.tally.failed != 0 || c.tally.ended != 1 {
-			t.Errorf("got %d recovered and %d failed of %d, want 1, 0, 1", c.tally.recovered, c.tally.failed, c.tally.ended)
+		if l.tally.recovered != 1 || l.tally.failed != 0 || l.tally.ended != 1 {
+			t.Errorf("got %d recovered and %d failed of %d, want 1, 0, 1", l.tally.recovered, l.tally.failed, l.tally.ended)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"bytes"
 	"regexp"
 	"strings"
 	"testing"
@@ -9,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// screen is a terminal that knows what a Timeline writes.
-type screen struct {
+// terminal is one that knows what a Screen writes.
+type terminal struct {
 	lines []string // the last one is the cursor's
 }
 
 var escape = regexp.MustCompile(`^\x1b\[([?0-9;]*)([A-Za-z])`)
 
-func (s *screen) Write(p []byte) (int, error) {
+func (s *terminal) Write(p []byte) (int, error) {
 	if s.lines == nil {
 		s.lines = []string{""}
 	}
@@ -52,7 +51,8 @@ func (s *screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func twoClients() []Progress {
+// twoClients is a picture of them.
+func twoClients(b brush) string {
 	var tally tally
 	tally.renewed(300*ms, 8300*ms)
 	for i := range 40 {
@@ -63,20 +63,20 @@ func twoClients() []Progress {
 	tally.mark(5000*ms, markAway)
 	tally.mark(9000*ms, markThrottled)
 	tally.mark(12000*ms, markRevoked)
-	return []Progress{tally.progress("jwtsession", 4000*ms), tally.progress("oauth2 alone", 20000*ms)}
+	return timeline(b, []progress{tally.progress("jwtsession", 4000*ms), tally.progress("oauth2 alone", 20000*ms)})
 }
 
-func TestTheTimelineStaysBelowItsEvents(t *testing.T) {
-	var s screen
-	view := NewTimeline(&s, true)
+func TestThePictureStaysBelowItsEvents(t *testing.T) {
+	var s terminal
+	view := NewScreen(&s, true)
 	view.Event(Event{At: 300 * ms, Who: "jwtsession", Text: "the first"})
-	view.Tick(time.Second, twoClients())
-	view.Tick(2*time.Second, twoClients())
+	view.Tick(twoClients)
+	view.Tick(twoClients)
 	view.Event(Event{At: 2300 * ms, Who: "oauth2 alone", Tone: Bad, Text: "the second"})
-	view.Tick(3*time.Second, twoClients())
+	view.Tick(twoClients)
 	view.Close()
 	got := strings.Join(s.lines, "\n")
-	picture := NewTimeline(&bytes.Buffer{}, false).picture(3*time.Second, twoClients())
+	picture := twoClients(brush{})
 	want := "  0.3 s  jwtsession    the first\n  2.3 s  oauth2 alone  the second\n" + picture
 	if got != want {
 		t.Errorf("the screen has:\n%s\nwant:\n%s", got, want)
@@ -84,10 +84,10 @@ func TestTheTimelineStaysBelowItsEvents(t *testing.T) {
 }
 
 func TestThePictureFitsItsWidthAndShowsAllThatHappened(t *testing.T) {
-	plain := NewTimeline(&bytes.Buffer{}, false).picture(20*time.Second, twoClients())
+	plain := twoClients(brush{})
 	for line := range strings.Lines(plain) {
-		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > TimelineWidth {
-			t.Errorf("got a line of %d columns, want at most %d: %s", n, TimelineWidth, line)
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > Width {
+			t.Errorf("got a line of %d columns, want at most %d: %s", n, Width, line)
 		}
 	}
 	for _, want := range []string{"◌", "×", "▒", "T", "R", "4.3 s", "0.0 s", "9 failed", "40 requests", "│20 s"} {
@@ -99,7 +99,7 @@ func TestThePictureFitsItsWidthAndShowsAllThatHappened(t *testing.T) {
 		t.Errorf("the picture without colours has an escape sequence:\n%q", plain)
 	}
 	colours := regexp.MustCompile(`\x1b\[[0-9]+m`)
-	coloured := NewTimeline(&bytes.Buffer{}, true).picture(20*time.Second, twoClients())
+	coloured := twoClients(brush{colour: true})
 	if got := colours.ReplaceAllString(coloured, ""); got != plain || len(coloured) == len(plain) {
 		t.Errorf("got, less its colours:\n%s\nwant colours, and else:\n%s", got, plain)
 	}
