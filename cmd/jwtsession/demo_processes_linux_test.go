@@ -37,7 +37,8 @@ func processesOf(t *testing.T, text string) map[int]string {
 // that and what keeps it.
 var demoProcesses = map[string]int{"file": 3, "redis": 5}
 
-// On a terminal, all processes of the foreground group get a Ctrl-C.
+// On a terminal, all processes of the foreground group get a Ctrl-C: the demo's
+// own, which end when it says so, must not be in it.
 func TestCtrlCEndsAllProcessesOfTheDemo(t *testing.T) {
 	for cache, processes := range demoProcesses {
 		t.Run(cache, func(t *testing.T) {
@@ -48,6 +49,11 @@ func TestCtrlCEndsAllProcessesOfTheDemo(t *testing.T) {
 			p.expect("adopted: ")
 			if running := processesOf(t, temporary); len(running) != processes {
 				t.Fatalf("got the processes %v, want %d: the test would show nothing", running, processes)
+			}
+			for pid, line := range processesOf(t, temporary) {
+				if group, err := syscall.Getpgid(pid); err != nil || group == p.Process.Pid {
+					t.Errorf("got the group %d, %v, of %s, want another one than the demo's", group, err, line)
+				}
 			}
 			const ctrlC = "\x03"
 			if _, err := p.side.WriteString(ctrlC); err != nil {
@@ -108,7 +114,11 @@ func TestADemoThatLosesAProcessByItselfFails(t *testing.T) {
 	for pid := range workers {
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
+	begin := time.Now()
 	code, output := p.exit(t)
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("the demo went on for %v, want an end at once", took)
+	}
 	const want = "ended by itself: signal: killed"
 	if code != exitFailure || !strings.Contains(output, want) || !strings.Contains(p.stderr.String(), want) {
 		t.Errorf("got code %d, stderr %q and stdout:\n%s\nwant code %d and that a process %s", code, p.stderr, output, exitFailure, want)
