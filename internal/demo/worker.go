@@ -86,9 +86,8 @@ func Work(baseURL string, store cache.Cache, in io.Reader, out io.Writer) error 
 	last := time.AfterFunc(workerGrace, abandon)
 	defer last.Stop()
 	w.inFlight.Wait()
-	source.Close()
 	w.write(report{})
-	return nil
+	return source.Close()
 }
 
 // write completes a report, and writes it.
