@@ -152,6 +152,18 @@ func serve(t testing.TB, p *Proxy) (stop context.CancelFunc, ended <-chan error)
 	return cancel, result
 }
 
+// await returns what comes from a channel, which has to come soon.
+func await[T any](t testing.TB, from <-chan T, what string) T {
+	t.Helper()
+	select {
+	case value := <-from:
+		return value
+	case <-time.After(patience):
+		t.Fatalf("waited %v for %s", patience, what)
+		panic("not reached")
+	}
+}
+
 // port is where the proxy listens.
 func (p *Proxy) port() string {
 	_, port, _ := net.SplitHostPort(p.listener.Addr().String())

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jwtsession/jwtsession"
 	"github.com/jwtsession/jwtsession/sessiontest"
@@ -47,6 +46,9 @@ func TestEveryRequestIsSignedInAndKeepsMethodPathQueryAndBody(t *testing.T) {
 		got := a.last(t)
 		if got.method != c.method || got.target != c.want || got.body != "body" {
 			t.Errorf("%s %s: the API got %s %s %q, want %s %s \"body\"", c.method, c.target, got.method, got.target, got.body, c.method, c.want)
+		}
+		if value, present := got.header["Accept-Encoding"]; present {
+			t.Errorf("%s: the API got Accept-Encoding %q, want none: the client asked for none", c.target, value)
 		}
 		if got.host != strings.TrimPrefix(a.URL, "http://") {
 			t.Errorf("%s: the API got Host %q, want its own", c.target, got.host)
@@ -151,8 +153,11 @@ func TestBothWaysAreStreamed(t *testing.T) {
 		}
 	})
 	p := a.running(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	reader, writer := io.Pipe()
-	res, err := http.DefaultTransport.RoundTrip(request(t, "POST", p.URL()+"/echo", reader).WithContext(t.Context()))
+	defer writer.Close()
+	res, err := http.DefaultTransport.RoundTrip(request(t, "POST", p.URL()+"/echo", reader).WithContext(ctx))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +170,6 @@ func TestBothWaysAreStreamed(t *testing.T) {
 			t.Fatalf("sent %q, got %q (%v) before anything more was sent, want it in capitals", line, got, err)
 		}
 	}
-	writer.Close()
 }
 
 func TestALargeBodyPassesWholeAndUnchanged(t *testing.T) {
@@ -199,11 +203,7 @@ func TestAClientThatGoesAwayEndsTheAPIsRequest(t *testing.T) {
 	if _, err := http.DefaultTransport.RoundTrip(request(t, "GET", p.URL()+"/slow", nil).WithContext(ctx)); err == nil {
 		t.Error("got an answer, want an error")
 	}
-	select {
-	case <-ended:
-	case <-time.After(patience):
-		t.Errorf("the API's request went on for %v after its client had gone", patience)
-	}
+	await(t, ended, "the end of the API's request, whose client had gone")
 }
 
 func TestARedirectInsideTheAPIStaysInTheProxy(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -233,6 +234,9 @@ func TestConnectionsBeyondTheLimitWait(t *testing.T) {
 func TestAConnectionThatSendsNothingOrSlowlyIsClosed(t *testing.T) {
 	a := newAPI(t, nil)
 	p := a.listening(t)
+	if p.server.ReadHeaderTimeout <= 0 || p.server.IdleTimeout <= 0 {
+		t.Errorf("got a bound of %v on a header and %v on idleness, want both bounded", p.server.ReadHeaderTimeout, p.server.IdleTimeout)
+	}
 	p.server.ReadHeaderTimeout, p.server.IdleTimeout = 100*time.Millisecond, 100*time.Millisecond
 	serve(t, p)
 	for _, raw := range []string{"GET /me HTTP/1.1\r\nX: ", "GET /-/healthz HTTP/1.1\r\nHost: HOST\r\n\r\n"} {
@@ -283,7 +287,7 @@ func TestRemoteClientsNeedTLSAndASecret(t *testing.T) {
 		"without a key":        func(c *Config) { c.KeyFile = "" },
 		"without a secret":     func(c *Config) { c.Secret = "" },
 		"with a short secret":  func(c *Config) { c.Secret = "123456789012345" },
-		"at a Unix socket":     func(c *Config) { c.Address = "unix:/nowhere/s" },
+		"at a Unix socket":     func(c *Config) { c.Address = "unix:" + filepath.Join(t.TempDir(), "s") },
 		"a key that is no key": func(c *Config) { c.KeyFile = cert },
 	} {
 		config := safe

@@ -37,7 +37,7 @@ func TestTheProxySignsInAtItsStartAndSaysWhenItIsReady(t *testing.T) {
 	a := newAPI(t, nil)
 	a.box.Inject(sessiontest.OpCreate, 1, sessiontest.Fault{Hang: true})
 	p := a.running(t)
-	<-a.box.Await(sessiontest.OpCreate, 1) // without a request
+	await(t, a.box.Await(sessiontest.OpCreate, 1), "a sign-in without a request")
 	if got := get(t, p, "/-/readyz"); got.status != 503 || got.text != "not signed in\n" {
 		t.Errorf("while it signs in: got %d %q, want 503", got.status, got.text)
 	}
@@ -59,7 +59,15 @@ func TestTheProxySignsInAgainWithoutRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		box := sessiontest.NewServer(sessiontest.InMemory(), sessiontest.WithTokenLife(time.Minute))
 		defer box.Close()
-		source := newSource(t, jwtsession.Config{BaseURL: box.URL, HTTPClient: box.Client()})
+		var asked atomic.Int32
+		source := newSource(t, jwtsession.Config{
+			BaseURL:    box.URL,
+			HTTPClient: box.Client(),
+			Credentials: jwtsession.CredentialsProviderFunc(func(context.Context) (jwtsession.Credentials, error) {
+				asked.Add(1)
+				return jwtsession.Credentials{Email: sessiontest.Email, Password: sessiontest.Password}, nil
+			}),
+		})
 		defer source.Close()
 		p := &Proxy{}
 		p.source.Store(source)
@@ -86,14 +94,15 @@ func TestTheProxySignsInAgainWithoutRequests(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		expect("two minutes after the outage", true)
 
-		// Refused credentials are not sent over and over, and new ones are tried.
-		created := box.Counts().Creates
+		// Refused credentials are not sent over and over, nor is the provider, which may
+		// be a program, asked all the time.
+		created, before := box.Counts().Creates, asked.Load()
 		box.SetPassword(sessiontest.Email, "another")
 		source.Invalidate(token(t, source))
 		time.Sleep(50 * time.Second)
 		expect("with a password that has changed", false)
-		if got := box.Counts().Creates - created; got != 1 {
-			t.Errorf("the API got %d sign-ins with a wrong password in 50 s, want 1", got)
+		if got, asks := box.Counts().Creates-created, asked.Load()-before; got != 1 || asks != 1 {
+			t.Errorf("in 50 s the API got %d sign-ins with a wrong password, and the provider was asked %d times; want 1 and 1", got, asks)
 		}
 		cancel()
 		<-done
@@ -128,10 +137,10 @@ func TestAStopWaitsForRequestsUnderWay(t *testing.T) {
 	case <-time.After(100 * time.Millisecond):
 	}
 	close(finish)
-	if got := <-answered; got.status != 200 || got.text != "finished" {
+	if got := await(t, answered, "the answer"); got.status != 200 || got.text != "finished" {
 		t.Errorf("got %d %q, want the whole answer", got.status, got.text)
 	}
-	<-ended
+	await(t, ended, "the end of Serve")
 	if _, err := http.DefaultTransport.RoundTrip(request(t, "GET", p.URL()+"/me", nil)); err == nil {
 		t.Error("after the stop: got an answer, want none")
 	}
@@ -148,7 +157,7 @@ func TestAStopCutsOffWhatTakesTooLong(t *testing.T) {
 	go http.DefaultTransport.RoundTrip(request(t, "GET", p.URL()+"/slow", nil))
 	<-began
 	stop()
-	<-ended
+	await(t, ended, "the end of Serve")
 }
 
 func TestAnotherSourceTakesOverWithoutAFailedRequest(t *testing.T) {
