@@ -13,7 +13,7 @@ func TestMain(m *testing.M) {
 }
 
 // The long run is for a quiet machine, and for people to judge by its figures.
-func TestUnderLoadNoRequestFailsAndNoMemoryGrows(t *testing.T) {
+func TestUnderLoadNoRequestFailsAndNothingGrows(t *testing.T) {
 	if _, err := exec.LookPath("wrk"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal("wrk is not installed: the proxy was not put under load")
