@@ -27,6 +27,15 @@ type Session struct {
 	// ExpiresAt is when the token expires, by the local clock. Zero means that
 	// nobody knows: the session then lasts until the server rejects it.
 	ExpiresAt time.Time
+
+	// State is what the issuer wants back at Refresh and Revoke: a refresh token,
+	// for instance. It is opaque to the token source, which seals it in caches,
+	// never prints it, and never sends it with a request.
+	State string
+
+	// RenewableUntil is how long Refresh may work although the token has expired.
+	// Zero stands for ExpiresAt: a session that has expired is signed in anew.
+	RenewableUntil time.Time
 }
 
 // String gives the expiry and leaves out the token.
@@ -71,6 +80,20 @@ type Issuer interface {
 	// Revoke ends the session at the server. That it has ended already is an
 	// error that Is ErrUnauthorized, and as good.
 	Revoke(ctx context.Context, s Session) error
+}
+
+// Signer is what an [Issuer] may implement as well, where requests carry the
+// session in another way than as "Authorization: Bearer", or where another
+// status than 401 means that the server does not know the session any more.
+// Its methods are called concurrently, once for each request, and must not block.
+type Signer interface {
+	// Sign puts the session into req, which is the transport's own copy of the
+	// request.
+	Sign(req *http.Request, s Session)
+
+	// Rejects reports whether the answer says that the session has ended. It must
+	// not read the body.
+	Rejects(res *http.Response) bool
 }
 
 // DefaultBaseURL is PacerPro's production API.
