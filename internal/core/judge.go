@@ -1,0 +1,420 @@
+package core
+
+import (
+	"slices"
+	"time"
+)
+
+// judge takes in what an operation has brought, by the state as it is now. It
+// returns what is to follow at once, if that is no matter of the table.
+func (m *step) judge(done Op) Op {
+	w := m.Way
+	switch done.Kind {
+	case Ask:
+		w.Asked = true
+		return m.asked()
+	case Load:
+		w.Looked = true
+		m.read()
+	case Lock:
+		return m.locked()
+	case Create, Refresh:
+		return m.answered(done)
+	case Delete:
+		return m.deleted(done)
+	case Store:
+		if m.in.Outcome != OK {
+			m.cacheFailed()
+		}
+		if done.Notice == nil {
+			m.land(done.Session, eventOf(done))
+		}
+		return m.unlock()
+	case Remove:
+		if m.in.Outcome != OK {
+			m.cacheFailed()
+		}
+		w.Deleted = false
+		m.NotBefore = max(m.NotBefore, m.now)
+		return m.unlock()
+	case Unlock:
+		w.Leased = false
+	case Sleep:
+		return m.again()
+	}
+	return Op{}
+}
+
+// unlock gives the lease back, which a store may have ended with what it stored.
+func (m *step) unlock() Op {
+	if m.Way.Leased {
+		return Op{Kind: Unlock}
+	}
+	return Op{}
+}
+
+func (m *step) asked() Op {
+	switch {
+	case m.Closed:
+		return Op{}
+	case m.Leave && m.in.Outcome == Cancelled:
+		m.Way.Asked = false
+		return Op{}
+	case m.Leave && m.in.Outcome != OK:
+		return m.stay(Answer{Err: m.in.Err})
+	case m.in.Outcome != OK:
+		return m.failed(EventSignInFailed, Op{})
+	}
+	moved := m.Known && m.Credentials != m.in.Credentials
+	m.Known, m.Credentials = true, m.in.Credentials
+	if moved { // and with them the entry
+		m.Way.Looked = false
+		return m.unlock()
+	}
+	return Op{}
+}
+
+func (m *step) locked() Op {
+	w := m.Way
+	if m.in.Outcome == OK {
+		w.Leased, w.Looked = true, true
+		w.Until = max(w.Until, m.now.Add(m.attempt())) // the wait for it was not its own
+		m.read()
+		return Op{}
+	}
+	if m.in.Outcome == Cancelled || m.Closed {
+		return Op{}
+	}
+	m.cacheFailed()
+	w.Alone = true
+	w.Until = max(w.Until, m.now.Add(m.attempt()))
+	return Op{Kind: Load} // once more (T18)
+}
+
+// read takes over what the cache has, if that is newer (C1).
+func (m *step) read() {
+	m.Looked = m.now
+	if m.in.Outcome != OK {
+		if m.in.Outcome != Cancelled {
+			m.cacheFailed()
+			m.Way.Alone = true
+		}
+		return
+	}
+	if m.in.Err != nil { // it holds something that cannot be used (C3)
+		m.cacheFailed()
+	}
+	found := m.in.Session
+	found.Shared = true
+	m.adopt(found)
+	if n := m.in.Notice; n != nil {
+		m.heed(n)
+	}
+}
+
+// adopt takes over a session from the cache, if it is newer than what is held.
+func (m *step) adopt(found Session) {
+	if !found.alive(m.now) {
+		return
+	}
+	if m.Leave || m.Closed {
+		m.Way.Found = found
+		return
+	}
+	if found.Token == m.Held.Token {
+		if m.Trust != Over {
+			m.Held.Ended = m.Held.Ended || found.Ended
+			m.Held.Shared = true
+		}
+		return
+	}
+	if m.held(m.now) && (found.Issued <= m.Held.Issued || found.Expires != 0 && found.Expires < m.Held.Expires) {
+		return
+	}
+	doubted := found.Issued < m.NotBefore || m.in.Doubtful || found.live(m.now) && found.nearItsEnd(m.now)
+	if (m.Trust == Doubted || m.Trust == Over) && found.ID != "" && found.ID == m.Held.ID {
+		doubted = true
+	}
+	if doubted {
+		m.hold(found, Doubted)
+		m.notBefore(found.Issued + 1)
+		return
+	}
+	m.land(found, EventAdopted)
+}
+
+// heed takes a notice for what it says, once: whoever can write the store can
+// put it back (C10).
+func (m *step) heed(n *Notice) {
+	if slices.Contains(m.Honoured, n.ID) {
+		return
+	}
+	m.Honoured = front(m.Honoured, n.ID)
+	until := m.now.Add(n.Left)
+	since := until.Add(-n.Wait)
+	if n.Refused {
+		m.refuse(Refusal{Of: m.Credentials, Since: since, Until: until, Err: n.Err, Count: n.Count})
+		return
+	}
+	if n.Left > 0 && (m.Outage == nil || m.Outage.Until < until) {
+		m.Outage = &Outage{Since: since, Until: until, Err: n.Err, Count: max(1, n.Count)}
+	}
+}
+
+// refuse remembers that credentials are to rest.
+func (m *step) refuse(r Refusal) {
+	others := slices.DeleteFunc(slices.Clone(m.Refusals), func(o Refusal) bool { return o.Of == r.Of })
+	m.Refusals = front(others, r)
+}
+
+// front puts the newest before the others, of which it forgets the oldest.
+func front[T any](others []T, newest T) []T {
+	all := append([]T{newest}, others...)
+	return all[:min(len(all), mostRemembered)]
+}
+
+// answered judges what Create or Refresh has brought.
+func (m *step) answered(done Op) Op {
+	renews := done.Kind == Refresh
+	failure := EventSignInFailed
+	if renews {
+		failure = EventRefreshFailed
+	}
+	if m.Closed && m.in.Outcome != OK {
+		return Op{}
+	}
+	if m.in.Outcome == OK && !m.in.Session.live(m.now) {
+		m.in.Outcome, m.in.Err = Unusable, ErrExpired
+		if renews {
+			m.in.Outcome = Refused
+		}
+	}
+	if m.in.Outcome == OK {
+		return m.brought(done)
+	}
+	if m.in.Outcome == Cancelled {
+		return Op{}
+	}
+	if !renews {
+		return m.failed(failure, done)
+	}
+	same := done.Session.Token == m.Held.Token
+	switch {
+	case m.in.Outcome == Refused && same:
+		m.attemptFailed(failure, done, 0)
+		if m.Trust == Good && m.Held.live(m.now) {
+			m.Held.Ended, m.Way.Planned = true, true
+		} else {
+			m.Trust, m.Due = Over, 0
+		}
+		return Op{}
+	case m.in.Outcome == Lost && same && m.Held.State != "":
+		m.attemptFailed(failure, done, 0)
+		m.Held.Ended, m.Way.Planned = true, true
+		if m.held(m.now) {
+			m.Trust = Good
+		}
+		return Op{}
+	}
+	return m.failed(failure, done)
+}
+
+// brought has the session stored before anybody goes on (O3).
+func (m *step) brought(done Op) Op {
+	s := m.in.Session
+	if done.Kind == Refresh && !advances(done.Session, s) {
+		s.Ended = true
+		if done.Session.Token == m.Held.Token && m.Trust == Good && m.Held.live(m.now) {
+			m.Held.Ended, m.Way.Planned = true, true // the end of its chain (T8)
+			return Op{}
+		}
+	}
+	s.Shared = m.Way.Leased
+	if m.Way.Leased && !m.Leave {
+		return Op{Kind: Store, Session: s}
+	}
+	m.land(s, eventOf(done))
+	return Op{}
+}
+
+func eventOf(done Op) EventKind {
+	if done.Kind == Refresh {
+		return EventRefreshed
+	}
+	return EventSignedIn
+}
+
+// land makes a session the one that is held.
+func (m *step) land(s Session, how EventKind) {
+	if m.Closed {
+		return
+	}
+	if m.Leave {
+		if m.held(m.now) {
+			m.Way.Found = m.Held
+		}
+		m.hold(s, Good)
+		return
+	}
+	if !s.live(m.now) && s.Renewable <= m.now { // a slow store
+		m.in.Err = ErrExpired
+		m.in.Outcome = Unusable
+		m.failed(EventSignInFailed, Op{})
+		return
+	}
+	if s.Issued < m.NotBefore {
+		m.hold(s, Doubted)
+		return
+	}
+	if m.Trust == Doubted || m.Trust == Over {
+		m.notBefore(s.Issued)
+		if how != EventAdopted {
+			m.Rung, m.RungSince = Refreshed, m.now
+		}
+		if how == EventSignedIn {
+			m.Rung = SignedIn
+		}
+	}
+	m.hold(s, Good)
+	switch {
+	case how == EventAdopted:
+	case s.Expires == 0 || s.Expires.Sub(m.now) >= pace:
+		m.Short, m.Pace = 0, 0
+	default:
+		m.Short, m.Pace = m.Short+1, m.now.Add(pace<<min(m.Short, slowest))
+	}
+	e := Event{Kind: how, Session: s}
+	if how != EventAdopted {
+		e.Attempt = m.Failures + 1
+	}
+	m.report(e)
+	m.Outage, m.Refusals, m.Failures, m.Problem = nil, nil, 0, nil
+	m.Way.Planned = false
+}
+
+// hold takes a session in the place of what was held.
+func (m *step) hold(s Session, t Trust) {
+	m.Held, m.Trust, m.Due = s, t, 0
+	if s.Expires != 0 {
+		m.Due = max(refreshPoint(s, m.in.Draw), m.now.Add(pace))
+	}
+}
+
+// failed takes in a failure of a provider, a sign-in or a refresh. What is held
+// and lives is kept, whatever was thought of it: nothing has judged it.
+func (m *step) failed(kind EventKind, done Op) Op {
+	in, count := m.in, 1
+	if m.Outage != nil {
+		count = m.Outage.Count + 1
+	}
+	retry := m.interval(count, in.Draw)
+	if in.Outcome == Refused {
+		return m.refused(kind, done)
+	}
+	if m.held(m.now) {
+		retry = m.interval(m.Failures+1, in.Draw)
+		wait := retryWithin(m.Held.Expires.Sub(m.now), retry, in.RetryAfter)
+		if m.Held.Expires == 0 {
+			wait = max(retry, in.RetryAfter)
+		}
+		m.attemptFailed(kind, done, wait)
+		if in.RetryAfter > 0 {
+			m.Outage = &Outage{Since: m.now, Until: m.now.Add(in.RetryAfter), Err: in.Err, Count: 1}
+		}
+		m.Trust, m.Due, m.Way.Planned = Good, m.now.Add(wait), false
+		return m.tell(in.RetryAfter > 0)
+	}
+	m.Way.Planned = false
+	if in.Outcome == Local {
+		m.attemptFailed(kind, done, 0)
+		return m.fail(Answer{Err: in.Err})
+	}
+	wait := max(retry, in.RetryAfter)
+	m.attemptFailed(kind, done, wait)
+	o := &Outage{Since: m.now, Until: m.now.Add(wait), Err: in.Err, Count: count}
+	o.Told = m.Outage != nil && m.Outage.Told
+	if m.Want && (o.Told || in.Outcome == Unusable || o.Until >= m.Way.Until) {
+		o.Told = true
+		m.wake(Answer{Err: in.Err})
+	}
+	m.Outage = o
+	return m.tell(in.RetryAfter > 0)
+}
+
+// refused takes in the server's refusal of the credentials.
+func (m *step) refused(kind EventKind, done Op) Op {
+	n := 1
+	if last := m.refusal(m.Credentials); last != nil {
+		n = last.Count + 1
+	}
+	r := Refusal{Of: m.Credentials, Since: m.now, Until: m.now.Add(max(lockout(n), m.in.RetryAfter)), Err: m.in.Err, Count: n}
+	m.refuse(r)
+	m.attemptFailed(kind, done, r.Until.Sub(m.now))
+	m.Way.Planned, m.Outage = false, nil
+	if m.held(m.now) {
+		m.Trust, m.Due = Good, r.Until
+	} else if m.Want {
+		m.wake(Answer{Err: r.Err})
+	}
+	return m.tell(true)
+}
+
+// tell leaves a notice in the cache, where it concerns others, and word of a
+// chain that has ended.
+func (m *step) tell(concerns bool) Op {
+	if !m.Way.Leased || m.Closed || m.Leave || !concerns && !(m.Held.Ended && m.Held.State != "") {
+		return Op{}
+	}
+	o := Op{Kind: Store, Notice: &Notice{}}
+	if concerns {
+		o.Notice = &Notice{Err: m.in.Err, Refused: m.in.Outcome == Refused, Count: 1, Wait: m.in.RetryAfter}
+	}
+	if r := m.refusal(m.Credentials); r != nil && o.Notice.Refused {
+		o.Notice.Count, o.Notice.Wait = r.Count, r.Until.Sub(m.now)
+	}
+	if m.Trust == Good && m.Held.alive(m.now) {
+		o.Session = m.Held
+	}
+	return o
+}
+
+// attemptFailed notes an attempt that failed.
+func (m *step) attemptFailed(kind EventKind, done Op, retryIn time.Duration) {
+	m.Failures++
+	m.Problem = m.in.Err
+	m.report(Event{Kind: kind, Session: m.Held, Err: m.in.Err, Began: done.Began, Attempt: m.Failures, RetryIn: retryIn})
+}
+
+func (m *step) cacheFailed() {
+	m.report(Event{Kind: EventCacheFailed, Err: m.in.Err})
+}
+
+// deleted judges what became of the newest session at the server.
+func (m *step) deleted(done Op) Op {
+	w := m.Way
+	switch m.in.Outcome {
+	case OK:
+		m.report(Event{Kind: EventRevoked, Session: done.Session})
+		m.Held, m.Trust, m.Due, w.Found = Session{}, None, 0, Session{}
+		m.NotBefore, w.Deleted = max(m.NotBefore, m.now), true
+		return Op{}
+	case Gone:
+		m.notBefore(done.Session.Issued + 1)
+		if w.Deleted = true; done.Session.Token == w.Found.Token {
+			w.Found = Session{}
+		}
+		if done.Session.Token == m.Held.Token {
+			m.Trust, m.Due = Over, 0
+		}
+		return Op{}
+	case Cancelled:
+		return Op{}
+	}
+	wait := max(m.interval(m.Failures+1, m.in.Draw), m.in.RetryAfter)
+	m.attemptFailed(EventRevokeFailed, done, wait)
+	w.Err = m.in.Err
+	if w.After = m.now.Add(wait); m.in.Outcome == Away && w.After < w.Until {
+		return Op{}
+	}
+	return m.stay(Answer{Err: m.in.Err})
+}
