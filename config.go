@@ -100,15 +100,13 @@ func printableURL(s string) string {
 // validate finds what contradicts itself before anything is built.
 func (c *Config) validate() error {
 	switch {
-	case c.Issuer != nil && c.Credentials != nil:
-		return errors.New("jwtsession: Config has both Credentials and an Issuer: the Issuer signs in, so leave out the Credentials")
 	case c.Issuer == nil && c.Credentials == nil:
 		return errors.New("jwtsession: Config has no Credentials: set an e-mail address and a password, or a CredentialsProvider")
 	case c.Timeout < 0:
 		return fmt.Errorf("jwtsession: Config.Timeout is %v: give a positive duration, or zero for %v", c.Timeout, DefaultTimeout)
 	case c.CacheKey != nil && len(c.CacheKey) != cacheKeySize:
 		return fmt.Errorf("jwtsession: Config.CacheKey has %d bytes: it must have %d", len(c.CacheKey), cacheKeySize)
-	case c.Issuer != nil && c.Cache != nil && (c.CacheKey == nil || c.Account == ""):
+	case c.Issuer != nil && c.Credentials == nil && c.Cache != nil && (c.CacheKey == nil || c.Account == ""):
 		return errors.New("jwtsession: a Cache with an Issuer needs Config.CacheKey and Config.Account, to seal and to name its entry")
 	}
 	if own, ok := c.Credentials.(Credentials); ok {

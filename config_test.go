@@ -20,7 +20,6 @@ func TestAConfigThatCannotWorkIsAnErrorThatSaysWhatToSet(t *testing.T) {
 	key := bytes.Repeat([]byte("k"), 32)
 	for want, c := range map[string]Config{
 		"no Credentials":        {},
-		"both Credentials and":  {Credentials: canaryCredentials, Issuer: issuer},
 		"e-mail address":        {Credentials: Credentials{Password: "x"}},
 		"Config.Timeout is -1s": {Credentials: canaryCredentials, Timeout: -time.Second},
 		"has 31 bytes":          {Credentials: canaryCredentials, CacheKey: key[:31]},
@@ -48,8 +47,8 @@ func TestTheZeroValueOfAConfigIsAGoodOne(t *testing.T) {
 	if got := ts.Status(); got.Origin != "https://api.pacerpro.com" || got.Live || got.LastError != nil {
 		t.Errorf("the status is %+v, want PacerPro's origin and no session yet", got)
 	}
-	if ts.timeout != DefaultTimeout || DefaultTimeout != 30*time.Second {
-		t.Errorf("the time-out is %v, want 30 s", ts.timeout)
+	if ts.config.Timeout != DefaultTimeout || DefaultTimeout != 30*time.Second {
+		t.Errorf("the time-out is %v, want 30 s", ts.config.Timeout)
 	}
 	if got, want := fmt.Sprint(ts), "jwtsession.TokenSource(api.pacerpro.com)"; got != want {
 		t.Errorf("the source is %q, want %q", got, want)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/jwtsession/jwtsession/internal/core"
 )
 
 var (
@@ -32,7 +34,7 @@ var (
 	ErrInsecureURL = errors.New("jwtsession: insecure URL")
 
 	// ErrClosed is what a closed [TokenSource] answers.
-	ErrClosed = errors.New("jwtsession: the token source is closed")
+	ErrClosed = core.ErrClosed
 )
 
 // operation is one of the session calls, by the name that [APIError.Op] has.

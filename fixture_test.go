@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -195,4 +196,12 @@ func jsonOf(v any) string {
 		panic(err)
 	}
 	return string(text)
+}
+
+// refreshNow has a source's refresh fall due.
+func refreshNow(ts *TokenSource) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.state.Due = momentOf(ts.clock())
+	ts.step(core.Input{Kind: core.Tick})
 }

@@ -4,284 +4,177 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
+	"weak"
+
+	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/core"
 )
 
-// renew refreshes the session, or signs in if that is the end of its chain. It
-// makes one attempt: the timer makes the next one.
-func (ts *TokenSource) renew(ctx context.Context, f *flight) (*snapshot, error) {
-	if newer := ts.seek(ctx, f); newer != nil {
-		return f.bring(EventAdopted, newer)
+// inFlight marks the context of a source's own operations. It holds the source
+// weakly: the runtime keeps a context's stopped timer until it would have fired,
+// and a source that the program has forgotten must not be kept along with it.
+type inFlight struct{ source weak.Pointer[TokenSource] }
+
+// work is what the operations that follow one another have in common, and nobody
+// else sees: the lease, and the credentials for the sign-in that is to come.
+type work struct {
+	lease       cache.Lease
+	credentials Credentials
+}
+
+// run performs an operation, and those that follow from it.
+func (ts *TokenSource) run(ctx context.Context, op core.Op) {
+	var w work
+	for op.Kind != core.Idle {
+		in := ts.perform(ctx, op, &w)
+		in.Kind = core.Done
+		if in.Outcome != core.OK && context.Cause(ctx) == errCancelled {
+			in.Outcome = core.Cancelled
+		}
+		ctx, op = ts.done(in)
 	}
-	if f.old.liveAt(ts.clock()) && !f.chainEnded {
-		start := ts.clock()
-		s, err := ts.refresh(ctx, f.old)
-		_, dead := ts.standing()
-		switch {
-		case err == nil && dead != nil && dead.token == f.old.token:
-			// Rejected meanwhile: what it has brought may have ended with it.
-			f.chainEnded = true
-		case err == nil && advances(f.old.expiry, s.expiry, f.old.life()):
-			ts.leave(ctx, f, s)
-			return f.bring(EventRefreshed, s)
-		case err == nil:
-			f.chainEnded = true
-		case kindOf(err) == rejected, errors.Is(err, errExpiredOnArrival):
-			f.chainEnded = true
-			ts.failed(ctx, f, EventRefreshFailed, start, err, 0)
-			if f.found.liveAt(ts.clock()) && !f.found.mayHaveEndedWith(f.old) {
-				return f.bring(EventAdopted, f.found)
+}
+
+// errCancelled is the cause of an operation's end that the core has asked for.
+var errCancelled = errors.New("jwtsession: the operation was cancelled")
+
+// perform does what an operation is for. It decides nothing: what comes of it is
+// the core's to judge.
+func (ts *TokenSource) perform(ctx context.Context, op core.Op, w *work) core.Input {
+	switch op.Kind {
+	case core.Ask:
+		return ts.ask(ctx, w)
+	case core.Load:
+		return ts.sharing.load(ctx, ts.clock)
+	case core.Lock:
+		lease, in := ts.sharing.lock(ctx, ts.clock)
+		w.lease = lease
+		return in
+	case core.Store:
+		return ts.sharing.put(ctx, w.lease, op, ts.clock())
+	case core.Remove:
+		return ts.sharing.remove(ctx, w.lease)
+	case core.Unlock:
+		unlock(w.lease)
+		w.lease = nil
+		return core.Input{}
+	case core.Create:
+		return ts.call(ctx, opCreate, Session{}, func(ctx context.Context) (Session, error) {
+			if client, ok := ts.issuer.(*Client); ok {
+				return client.create(ctx, w.credentials)
 			}
-		default:
-			left := f.old.expiry.Sub(ts.clock().Round(0))
-			f.wait = retryWithin(left, f.retry.NextBackOff(), retryAfterOf(err))
-			ts.failed(ctx, f, EventRefreshFailed, start, err, f.wait)
-			return nil, err
-		}
+			return ts.issuer.Create(ctx)
+		}, w.credentials.Password)
+	case core.Refresh:
+		old := issuerSession(op.Session)
+		return ts.call(ctx, opRefresh, old, func(ctx context.Context) (Session, error) {
+			return ts.issuer.Refresh(ctx, old)
+		}, old.Token, old.State)
+	case core.Delete:
+		old := issuerSession(op.Session)
+		return ts.call(ctx, opRevoke, old, func(ctx context.Context) (Session, error) {
+			return Session{}, ts.issuer.Revoke(ctx, old)
+		}, old.Token, old.State)
 	}
-	return ts.signIn(ctx, f)
+	return ts.sleep(ctx, op.Until)
 }
 
-// refresh makes one attempt to refresh a session.
-func (ts *TokenSource) refresh(ctx context.Context, old *snapshot) (*snapshot, error) {
-	s, err := attempt(ctx, func(ctx context.Context) (Session, error) {
-		return ts.issuer.Refresh(ctx, old.session())
-	}, old.token)
-	return ts.accept(opRefresh, s, err)
-}
-
-// errNothingNewer is the end of a flight that was not allowed to sign in.
-var errNothingNewer = &unusableError{errors.New("jwtsession: the server rejects the token, and there is no other one for now"), false}
-
-// signIn signs in. For a caller's sake it retries what can be retried, within
-// the flight's time.
-func (ts *TokenSource) signIn(ctx context.Context, f *flight) (*snapshot, error) {
-	if f.purpose == onDemand && f.outage != nil && f.outage.untold {
-		f.wait = f.outage.until.Sub(ts.clock())
-		if err := f.sleep(ctx, f.wait, f.outage.err); err != nil {
-			return nil, err
-		}
-	}
-	for {
-		start := ts.clock()
-		s, err := ts.create(ctx, f)
-		if err == nil || err == errNothingNewer {
-			return s, err
-		}
-		again := false
-		switch {
-		case f.verdict != nil:
-			f.wait = f.verdict.until.Sub(ts.clock())
-			if f.verdict == f.refusal.of(f.fingerprint) {
-				return nil, err
-			}
-		case kindOf(err) == temporary:
-			f.wait = max(f.retry.NextBackOff(), retryAfterOf(err))
-			again = f.purpose == onDemand && f.retries
-		case f.purpose == onDemand && isLocal(err):
-			f.wait = 0
-		default:
-			f.wait = f.retry.NextBackOff()
-		}
-		if f.purpose == aheadOfExpiry && f.verdict == nil && f.old.liveAt(ts.clock()) {
-			left := f.old.expiry.Sub(ts.clock().Round(0))
-			f.wait = retryWithin(left, f.wait, retryAfterOf(err))
-		}
-		ts.failed(ctx, f, EventSignInFailed, start, err, f.wait)
-		f.letGo()
-		if !again || f.sleep(ctx, f.wait, err) != nil {
-			return nil, err
-		}
-	}
-}
-
-// create makes one attempt to get a session for somebody who has none: from the
-// cache, or by signing in. Credentials that the server refused, and that have to
-// wait, are not sent again, whoever sent them.
-func (ts *TokenSource) create(ctx context.Context, f *flight) (*snapshot, error) {
-	call, secret := ts.issuer.Create, ""
-	if client, ok := ts.issuer.(*Client); ok {
-		credentials, err := ts.retrieve(ctx, f, client)
-		if err != nil {
-			return nil, err
-		}
-		call = func(ctx context.Context) (Session, error) { return client.create(ctx, credentials) }
-		secret = credentials.Password
-	}
-	if f.refusal.holds(f.fingerprint, ts.clock()) {
-		f.verdict = f.refusal.of(f.fingerprint)
-		return nil, f.verdict.err
-	}
-	if s := ts.seek(ctx, f); s != nil {
-		return f.bring(EventAdopted, s)
-	}
-	if f.shared != nil && ts.clock().Before(f.shared.until) {
-		f.verdict = f.shared
-		f.verdict.fingerprint = f.fingerprint
-		return nil, f.verdict.err
-	}
-	if _, dead := ts.standing(); f.found == nil && f.kept.liveAt(ts.clock()) && dead != nil && f.kept.token != dead.token {
-		f.found, f.doubtful = f.kept, true
-	}
-	if f.doubtful {
-		if s, err := ts.verify(ctx, f); s != nil || err != nil {
-			return s, err
-		}
-	}
-	if f.kept != nil && !f.maySignIn {
-		return nil, errNothingNewer
-	}
-	f.kept = nil // it has ended
-	s, err := attempt(ctx, call, secret)
-	created, err := ts.accept(opCreate, s, err)
-	if err == nil {
-		ts.leave(ctx, f, created)
-		return f.bring(EventSignedIn, created)
-	}
-	if kindOf(err) == rejected {
-		n := f.refusals()
-		f.verdict = &refusal{err: err, until: ts.clock().Add(lockout(n)), count: n, fingerprint: f.fingerprint}
-		ts.leaveRefusal(ctx, f, f.verdict)
-	}
-	return nil, err
-}
-
-// retrieve asks the provider, and learns whose session this is.
-func (ts *TokenSource) retrieve(ctx context.Context, f *flight, client *Client) (Credentials, error) {
-	credentials, err := attempt(ctx, client.retrieve)
+// ask asks the provider, and learns whose session this is.
+func (ts *TokenSource) ask(ctx context.Context, w *work) core.Input {
+	credentials, err := attempt(ctx, ts.credentials)
 	if err != nil {
-		return Credentials{}, err
+		outcome := core.Away
+		if isLocal(err) {
+			outcome = core.Local
+		}
+		return core.Input{Outcome: outcome, Err: err}
 	}
-	f.account = accountDomain(credentials.Email)
-	f.fingerprint = credentials.fingerprint()
-	ts.sharing.know(credentials, f.fingerprint)
-	return credentials, nil
+	w.credentials = credentials
+	fingerprint := credentials.fingerprint()
+	ts.sharing.know(credentials, fingerprint)
+	ts.name(accountDomain(credentials.Email))
+	return core.Input{Credentials: fingerprint}
 }
 
-// verify refreshes a session from the cache that may have been revoked, or is
-// about to expire, before anybody uses it. It returns nothing if the server
-// rejects it.
-func (ts *TokenSource) verify(ctx context.Context, f *flight) (*snapshot, error) {
+// call makes a session call.
+func (ts *TokenSource) call(ctx context.Context, op operation, old Session, call func(context.Context) (Session, error), secrets ...string) core.Input {
 	start := ts.clock()
-	s, err := ts.refresh(ctx, f.found)
-	switch _, dead := ts.standing(); {
-	case err == nil && (dead != nil || advances(f.found.expiry, s.expiry, f.found.life())):
-		ts.leave(ctx, f, s)
-		return f.bring(EventRefreshed, s)
-	case err == nil:
-		return nil, nil
-	case kindOf(err) == temporary && f.kept != nil:
-		return nil, errNothingNewer
-	case kindOf(err) == temporary && dead == nil && f.found.liveAt(ts.clock()):
-		return f.bring(EventAdopted, f.found)
-	case kindOf(err) == temporary:
-		return nil, err
+	s, err := attempt(ctx, call, secrets...)
+	if err == nil && op != opRevoke {
+		err = ts.accept(op, &s)
 	}
-	ts.failed(ctx, f, EventRefreshFailed, start, err, 0)
-	return nil, nil
-}
-
-// revoke deletes the session at the server, and then in the cache: under the
-// lease, so that a refresh of another process does not store one that has ended.
-func (ts *TokenSource) revoke(ctx context.Context, f *flight) error {
-	if client, ok := ts.issuer.(*Client); ok && ts.sharing != nil && ts.sharing.sealer == nil {
-		if _, err := ts.retrieve(ctx, f, client); err != nil {
-			return err
-		}
-	}
-	if _, worked := ts.look(ctx, f); worked {
-		ts.take(ctx, f)
-	}
-	if f.old == nil {
-		f.old = f.found
-	}
-	if f.old == nil {
-		return nil
-	}
-	f.attempts = 0
-	for {
-		start := ts.clock()
-		_, err := attempt(ctx, func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, ts.issuer.Revoke(ctx, f.old.session())
-		}, f.old.token)
-		var api *APIError
-		if err == nil || errors.Is(err, ErrUnauthorized) && !(errors.As(err, &api) && api.StatusCode == 403) {
-			ts.remove(ctx, f)
-			return nil
-		}
-		wait := max(f.retry.NextBackOff(), retryAfterOf(err))
-		ts.failed(ctx, f, EventRevokeFailed, start, err, wait)
-		if kindOf(err) != temporary || f.sleep(ctx, wait, err) != nil {
-			return err
-		}
-	}
-}
-
-// bring notes how the session came.
-func (f *flight) bring(kind EventKind, s *snapshot) (*snapshot, error) {
-	f.kind = kind
-	return s, nil
-}
-
-// refusals counts those of the same credentials in a row, this one included.
-func (f *flight) refusals() int {
-	n := 1
-	if last := f.refusal.of(f.fingerprint); last != nil {
-		n = last.count + 1
-	}
-	if f.shared != nil {
-		n = max(n, f.shared.count+1)
-	}
-	return n
-}
-
-// sleep waits, if the flight's time allows it. If not, it returns err at once.
-func (f *flight) sleep(ctx context.Context, wait time.Duration, err error) error {
-	deadline, _ := ctx.Deadline()
-	if time.Until(deadline) <= wait {
-		return err
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return err
-	}
-}
-
-// failed notes an attempt that failed, unless the program itself ended it.
-func (ts *TokenSource) failed(ctx context.Context, f *flight, kind EventKind, start time.Time, err error, wait time.Duration) {
-	f.attempts++
-	if ctx.Err() == context.Canceled {
-		return
-	}
-	e := Event{Kind: kind, Time: ts.clock().Round(0), Account: f.account, Attempt: f.attempts, Duration: ts.clock().Sub(start), RetryIn: wait, Err: err}
-	if f.old != nil {
-		e.SessionID, e.ExpiresAt = f.old.jti, f.old.expiry
-	}
-	ts.reporter.report(e)
-}
-
-// errExpiredOnArrival marks a session that was of no use from the start.
-var errExpiredOnArrival = errors.New("the session that the server issued has expired already: compare the clocks of both machines")
-
-// accept turns what an issuer returned into what callers can use. A session that
-// no request could use is an error.
-func (ts *TokenSource) accept(op operation, s Session, err error) (*snapshot, error) {
 	if err != nil {
-		return nil, err
+		return core.Input{Outcome: outcomeOf(op, old, err), Err: err, RetryAfter: retryAfterOf(err)}
 	}
+	if op == opRevoke {
+		return core.Input{}
+	}
+	ts.sharing.learn(s)
+	return core.Input{Session: coreSession(s, start)}
+}
+
+// accept checks what an issuer returned.
+func (ts *TokenSource) accept(op operation, s *Session) error {
 	if s.ExpiresAt.Unix() > latestExpiry {
 		s.ExpiresAt = time.Time{} // as the Client has it: a mistake, milliseconds for instance
 	}
-	err = checkToken(s.Token)
-	if err == nil && !s.ExpiresAt.IsZero() && !ts.clock().Round(0).Before(s.ExpiresAt) {
-		err = fmt.Errorf("%w (it expired at %s)", errExpiredOnArrival, s.ExpiresAt.Format(time.RFC3339))
+	if err := checkToken(s.Token); err != nil {
+		return &unusableError{fmt.Errorf("jwtsession: %s%s: %w", op, ts.at(), err), false}
 	}
-	if err != nil {
-		return nil, &unusableError{fmt.Errorf("jwtsession: %s%s: %w", op, ts.at(), err), false}
+	return nil
+}
+
+// outcomeOf judges an error of a session call.
+func outcomeOf(op operation, old Session, err error) core.Outcome {
+	switch kindOf(err) {
+	case rejected:
+		var api *APIError
+		switch {
+		case op != opRevoke:
+			return core.Refused
+		case errors.Is(err, ErrUnauthorized) && !(errors.As(err, &api) && api.StatusCode == 403):
+			return core.Gone
+		}
+		return core.Unusable
+	case unusable:
+		if isLocal(err) {
+			return core.Local
+		}
+		return core.Unusable
 	}
-	return newSnapshot(s, ts.clock()), nil
+	if op == opRefresh && old.State != "" && wasSent(err) {
+		return core.Lost
+	}
+	return core.Away
+}
+
+// wasSent reports whether the server may have got a request whose answer nobody
+// has. An issuer's error can tell by a method WasSent; else it is taken for sent
+// unless no connection came about.
+func wasSent(err error) bool {
+	var api *APIError
+	var tells interface{ WasSent() bool }
+	var network *net.OpError
+	switch {
+	case errors.As(err, &api):
+		return false // it was answered
+	case errors.As(err, &tells):
+		return tells.WasSent()
+	case errors.As(err, &network) && network.Op == "dial":
+		return false
+	}
+	return true
+}
+
+// sleep waits, by the wall clock.
+func (ts *TokenSource) sleep(ctx context.Context, until core.Moment) core.Input {
+	timer := time.NewTimer(timeOf(until).Sub(ts.clock().Round(0)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return core.Input{}
 }

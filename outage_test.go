@@ -27,8 +27,9 @@ func TestTheFirstCallerAfterTheExpiryGetsRetriesWithinTheTimeout(t *testing.T) {
 	})
 }
 
-// T11: a refresh that fails says nothing of a sign-in.
-func TestARejectionDuringARefreshThatFailsLeadsToASignIn(t *testing.T) {
+// T11: a refresh that fails judges nothing: the session is kept, and asked about
+// again.
+func TestARejectionDuringARefreshThatFailsCostsNoSessionAndNoSignIn(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
 		ts := newSource(t, box)
 		old := token(t, ts)
@@ -37,7 +38,15 @@ func TestARejectionDuringARefreshThatFailsLeadsToASignIn(t *testing.T) {
 		<-box.Await(sessiontest.OpRefresh, box.Counts().Refreshes+1)
 		box.RevokeAll()
 		ts.Invalidate(old)
-		token(t, ts)
+		if got := token(t, ts); got != old {
+			t.Error("the session was given up, although nothing has judged it")
+		}
+		expectCalls(t, box, 1, box.Counts().Refreshes, 0)
+		box.Heal()
+		pass(time.Minute)
+		if got := token(t, ts); got == old {
+			t.Error("a minute later the session is not asked about: got the old token")
+		}
 		expectCalls(t, box, 2, box.Counts().Refreshes, 0)
 	})
 }

@@ -6,91 +6,178 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/internal/sealing"
 )
 
-// record is what a cache holds of an account, sealed: a session, or the server's
-// refusal of the credentials. It has no wall time in it: what is left of either
-// is the entry's TTL, so that machines whose clocks disagree can share it.
+// record is what a cache holds of an account, sealed: a session, a notice, or
+// both. It has no wall time in it: what is left of either follows from the entry's
+// TTL, so that machines whose clocks disagree can share it.
+//
+// Token and Life are a session that lives for as long as the entry does, as
+// version 0.1 wrote it, and reads it. One that does not, since it can be renewed
+// afterwards or a notice lasts longer, is in Session, where that version does not
+// look: it would take an expired token for a live one.
 type record struct {
 	Token   string         `json:"token,omitempty"`
-	Life    time.Duration  `json:"life,omitempty"` // of the session, from its issue on; zero: unknown
-	Refusal *refusalRecord `json:"refusal,omitempty"`
+	Life    time.Duration  `json:"life,omitempty"` // from its issue on; zero: unknown
+	Session *sessionRecord `json:"session,omitempty"`
+	Refusal *noticeRecord  `json:"refusal,omitempty"` // of the credentials
+	Wait    *noticeRecord  `json:"wait,omitempty"`    // the server asked to be left alone
 }
 
-// refusalRecord outlasts the wait by longestLockout, so that the next refusal
-// counts as one more in a row.
-type refusalRecord struct {
+type sessionRecord struct {
+	Token     string        `json:"token"`
+	State     string        `json:"state,omitempty"`
+	Life      time.Duration `json:"life,omitempty"`
+	Renewable time.Duration `json:"renewable,omitempty"` // from its issue on
+	Outlasted time.Duration `json:"outlasted,omitempty"` // how much longer than the token the entry lives
+	Ended     bool          `json:"ended,omitempty"`
+}
+
+// noticeRecord is an error of the server. A refusal outlasts its wait by
+// core.LongestLockout, so that the next refusal counts as one more in a row.
+type noticeRecord struct {
+	Op         string        `json:"op,omitempty"`
 	Host       string        `json:"host"`
 	StatusCode int           `json:"status"`
 	Type       string        `json:"type,omitempty"`
 	Message    string        `json:"message,omitempty"`
 	Count      int           `json:"count"`
 	Wait       time.Duration `json:"wait"`
+	Outlasted  time.Duration `json:"outlasted,omitempty"`
 }
 
-// sealSession returns the entry of a session.
-func sealSession(s *snapshot, now time.Time, sealer *sealing.Sealer) cache.Entry {
-	r, left := record{Token: s.token}, time.Duration(0)
-	if !s.expiry.IsZero() {
-		r.Life = s.life()
-		left = s.expiry.Sub(now.Round(0))
+// sealEntry returns the entry of a session, a notice, or both. It reports whether
+// there is anything to store.
+func sealEntry(s core.Session, n *core.Notice, now core.Moment, sealer *sealing.Sealer) (cache.Entry, bool) {
+	var r record
+	var left, ttl time.Duration
+	if s.Token != "" && s.Expires != 0 {
+		left = s.Expires.Sub(now)
+		ttl = max(left, s.Renewable.Sub(now), 1)
 	}
-	return r.seal(left, sealer)
-}
-
-// sealRefusal returns the entry of a refusal, if its error can be told to
-// others.
-func sealRefusal(r *refusal, now time.Time, sealer *sealing.Sealer) (cache.Entry, bool) {
+	unknown := s.Token != "" && s.Expires == 0 // its entry lives for ever, and nothing can be counted by it
 	var api *APIError
-	if !errors.As(r.err, &api) {
+	if n != nil && !unknown && errors.As(n.Err, &api) {
+		notice := &noticeRecord{Op: api.Op, Host: api.Host, StatusCode: api.StatusCode, Type: api.Type, Message: api.Message, Count: n.Count, Wait: n.Wait}
+		if n.Refused {
+			r.Refusal = notice
+			ttl = max(ttl, n.Wait+core.LongestLockout)
+		} else {
+			r.Wait = notice
+			ttl = max(ttl, n.Wait)
+		}
+		notice.Outlasted = ttl - n.Wait
+	}
+	switch {
+	case s.Token == "":
+	case s.State == "" && !s.Ended && ttl == left:
+		r.Token = s.Token
+		if !unknown {
+			r.Life = s.Expires.Sub(s.Issued)
+		}
+	default:
+		r.Session = &sessionRecord{Token: s.Token, State: s.State, Ended: s.Ended}
+		if !unknown {
+			r.Session.Life = s.Expires.Sub(s.Issued)
+			r.Session.Outlasted = ttl - left
+		}
+		if s.Renewable != 0 {
+			r.Session.Renewable = s.Renewable.Sub(s.Issued)
+		}
+	}
+	if r == (record{}) {
 		return cache.Entry{}, false
 	}
-	wait := r.until.Sub(now)
-	content := record{Refusal: &refusalRecord{api.Host, api.StatusCode, api.Type, api.Message, r.count, wait}}
-	return content.seal(wait+longestLockout, sealer), true
-}
-
-func (r record) seal(left time.Duration, sealer *sealing.Sealer) cache.Entry {
 	content, _ := json.Marshal(r) // strings and numbers only
-	return cache.Entry{Data: sealer.Seal(content), TTL: left}
+	return cache.Entry{Data: sealer.Seal(content), TTL: ttl}, true
 }
 
-// openEntry reads an entry that was loaded at now. It returns a session, or a
-// refusal, or why it is neither.
-func openEntry(e cache.Entry, now time.Time, sealer *sealing.Sealer) (*snapshot, *refusal, error) {
+// found is what an entry has.
+type found struct {
+	session  core.Session
+	doubtful bool // by the local clock the token has expired, by the store it has not
+	notice   *core.Notice
+}
+
+// openEntry reads an entry that was loaded at now. The local clock is ahead of the
+// server's by so much, as far as is known: what somebody has put back into the
+// store lives no longer than its token (C10).
+func openEntry(e cache.Entry, now time.Time, ahead time.Duration, sealer *sealing.Sealer) (found, error) {
 	content, err := sealer.Open(e.Data)
 	if err != nil {
-		return nil, nil, err
+		return found{}, err
 	}
 	var r record
 	if err := json.Unmarshal(content, &r); err != nil {
-		return nil, nil, errors.New("it is of another format")
+		return found{}, errors.New("it is of another format")
 	}
-	if r.Refusal != nil {
-		// Without an API's own limit a store's clock could lock an account out.
-		left := min(e.TTL-longestLockout, r.Refusal.Wait, longestLockout)
-		return nil, &refusal{
-			err: &APIError{
-				Op: string(opCreate), Host: r.Refusal.Host, StatusCode: r.Refusal.StatusCode,
-				Type: r.Refusal.Type, Message: r.Refusal.Message,
-			},
-			until: now.Add(left),
-			count: r.Refusal.Count,
-		}, nil
+	if r.Session == nil && r.Token != "" {
+		r.Session = &sessionRecord{Token: r.Token, Life: r.Life}
 	}
-	if err := checkToken(r.Token); err != nil {
-		return nil, nil, err
+	var f found
+	id := string(e.Data[:min(len(e.Data), 12)]) // of the sealing: no two are alike
+	if n := r.Refusal; n != nil {
+		if n.Outlasted == 0 {
+			n.Outlasted = core.LongestLockout
+		}
+		f.notice = n.notice(e.TTL, id, true)
+	} else if n := r.Wait; n != nil {
+		f.notice = n.notice(e.TTL, id, false)
 	}
-	s := Session{Token: r.Token}
+	if r.Session == nil && f.notice != nil {
+		return f, nil
+	}
+	if r.Session == nil {
+		return found{}, errors.New("it is of another format")
+	}
+	if err := checkToken(r.Session.Token); err != nil {
+		return found{}, err
+	}
+	if r.Session.Life > 0 && e.TTL <= 0 {
+		return found{}, errors.New("the store has lost how long it lives")
+	}
+	f.session = r.Session.session(e.TTL, now)
+	if exp := decodeClaims(r.Session.Token).expiry; !exp.IsZero() && f.session.Expires != 0 {
+		bound := momentOf(exp.Add(ahead))
+		if f.doubtful = bound != 0 && bound <= momentOf(now) && f.session.Expires > momentOf(now); !f.doubtful && bound != 0 {
+			f.session.Expires = min(f.session.Expires, bound)
+		}
+	}
+	return f, nil
+}
+
+func (r *sessionRecord) session(ttl time.Duration, now time.Time) core.Session {
+	s := Session{Token: r.Token, State: r.State}
 	issued := now
 	if r.Life > 0 {
-		if e.TTL <= 0 {
-			return nil, nil, errors.New("the store has lost how long it lives")
-		}
-		left := min(e.TTL, r.Life)
-		s.ExpiresAt = now.Round(0).Add(left)
-		issued = now.Add(left - r.Life)
+		left := ttl - r.Outlasted
+		s.ExpiresAt = now.Add(min(left, r.Life))
+		issued = now.Add(min(left-r.Life, time.Microsecond)) // of two in one moment the later one is a little later
 	}
-	return newSnapshot(s, issued), nil, nil
+	if r.Renewable > 0 {
+		s.RenewableUntil = issued.Add(r.Renewable)
+	}
+	c := coreSession(s, issued)
+	c.Ended = r.Ended
+	return c
+}
+
+func (r *noticeRecord) notice(ttl time.Duration, id string, refused bool) *core.Notice {
+	op := r.Op
+	if op == "" {
+		op = string(opCreate)
+	}
+	e := &APIError{Op: op, Host: r.Host, StatusCode: r.StatusCode, Type: r.Type, Message: r.Message}
+	limit := longestRetryAfter
+	if refused {
+		limit = core.LongestLockout // without an API's own limit a store's clock could lock an account out
+	} else {
+		e.RetryAfter = r.Wait
+	}
+	return &core.Notice{
+		ID: id, Err: e, Refused: refused, Count: r.Count,
+		Wait: r.Wait, Left: min(ttl-r.Outlasted, r.Wait, limit),
+	}
 }

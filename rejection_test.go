@@ -32,7 +32,7 @@ func TestASignInMayUseTheConnectionOfTheRejection(t *testing.T) {
 					t.Fatalf("with one connection in all: got %v, %v after %v; want the second answer, and no wait", res, err, waited)
 				}
 				res.Body.Close()
-				expectCalls(t, box, 2, 0, 0)
+				expectCalls(t, box, 2, 1, 0)
 			})
 		})
 	}
@@ -95,7 +95,7 @@ func TestLateRejectionsOfAnOldTokenLeaveTheNewOneAlone(t *testing.T) {
 				t.Errorf("a request got %d, want 200", got)
 			}
 		}
-		expectCalls(t, box, 2, 0, 0)
+		expectCalls(t, box, 2, 1, 0)
 	})
 }
 
@@ -104,7 +104,7 @@ func TestARequestsContextEndsItsWaitForANewerToken(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
 		ts := newSource(t, box)
 		token(t, ts)
-		box.Inject(sessiontest.OpCreate, -1, sessiontest.Fault{Hang: true})
+		box.Inject(sessiontest.OpSession, -1, sessiontest.Fault{Hang: true})
 		transport := &Transport{Source: ts, Base: respond(401, nil)}
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()

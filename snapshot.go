@@ -4,88 +4,68 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/core"
 )
 
 // latestNano is the last moment that fits into nanoseconds since 1970.
 var latestNano = time.Unix(0, math.MaxInt64)
 
-// snapshot is a session as callers use it.
+// snapshot is a session as callers use it. It never changes.
 type snapshot struct {
-	token   string
+	core.Session
 	header  []string // the value of an Authorization header: shared, never changed
-	expires int64    // nanoseconds since 1970 by the wall clock, so that the time in a suspend counts
-	expiry  time.Time
-	issued  time.Time // when its life began for us
-	jti     string    // the first 8 characters
+	expires int64    // as in Session, and the end of time where that is unknown
 }
 
-func newSnapshot(s Session, issued time.Time) *snapshot {
+func newSnapshot(s core.Session) *snapshot {
 	header := "Bearer " + s.Token
-	expires := int64(math.MaxInt64)
-	if !s.ExpiresAt.IsZero() && s.ExpiresAt.Before(latestNano) {
-		expires = s.ExpiresAt.UnixNano()
+	s.Token = header[len("Bearer "):]
+	expires := int64(s.Expires)
+	if expires == 0 {
+		expires = math.MaxInt64
 	}
-	jti := decodeClaims(s.Token).jti
-	return &snapshot{
-		token:   header[len("Bearer "):],
-		header:  []string{header},
-		expires: expires,
-		expiry:  s.ExpiresAt.Round(0),
-		issued:  issued,
-		jti:     strings.Clone(jti[:min(len(jti), 8)]),
-	}
+	return &snapshot{Session: s, header: []string{header}, expires: expires}
 }
 
-func (s *snapshot) session() Session          { return Session{Token: s.token, ExpiresAt: s.expiry} }
-func (s *snapshot) life() time.Duration       { return s.expiry.Sub(s.issued.Round(0)) }
+// liveAt goes by the wall clock, so that the time in a suspend counts.
 func (s *snapshot) liveAt(now time.Time) bool { return s != nil && now.UnixNano() < s.expires }
 
-// refusal is the server's last word on credentials: they are not sent again
-// before until.
-type refusal struct {
-	err         error
-	until       time.Time
-	count       int      // in a row
-	fingerprint [32]byte // of the credentials; zero with an Issuer
-	earlier     *refusal // of other credentials, since the last success
-}
+func (s *snapshot) expiry() time.Time { return timeOf(s.Expires) }
 
-// of returns the refusal of these credentials, if there was one.
-func (r *refusal) of(fingerprint [32]byte) *refusal {
-	for r != nil && r.fingerprint != fingerprint {
-		r = r.earlier
+// coreSession is a session as the core has it, issued at a moment that is not
+// later than the real one.
+func coreSession(s Session, issued time.Time) core.Session {
+	return core.Session{
+		Token:     s.Token,
+		State:     s.State,
+		ID:        strings.Clone(decodeClaims(s.Token).jti),
+		Issued:    momentOf(issued),
+		Expires:   momentOf(s.ExpiresAt),
+		Renewable: momentOf(s.RenewableUntil),
 	}
-	return r
 }
 
-// after returns the refusal with the earlier ones behind it, of other
-// credentials: a provider that wavers between two has both refused.
-func (r *refusal) after(earlier *refusal) *refusal {
-	last := r
-	for n := 1; earlier != nil && n < mostRefusals; earlier = earlier.earlier {
-		if earlier.fingerprint == r.fingerprint {
-			continue
-		}
-		kept := *earlier
-		kept.earlier = nil
-		last.earlier, last = &kept, &kept
-		n++
+// issuerSession is a session as an issuer has it.
+func issuerSession(s core.Session) Session {
+	return Session{Token: s.Token, State: s.State, ExpiresAt: timeOf(s.Expires), RenewableUntil: timeOf(s.Renewable)}
+}
+
+// momentOf is a time as the core has it. One that is too far away to be counted
+// in nanoseconds is as good as none.
+func momentOf(t time.Time) core.Moment {
+	if t.IsZero() || !t.Before(latestNano) {
+		return 0
 	}
-	return r
+	return core.Moment(t.UnixNano())
 }
 
-func (r *refusal) holds(fingerprint [32]byte, now time.Time) bool {
-	last := r.of(fingerprint)
-	return last != nil && now.Before(last.until)
+func timeOf(m core.Moment) time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(m)).UTC()
 }
 
-// outage is a failure of anything but the credentials: no attempt is made before
-// until.
-type outage struct {
-	err   error
-	until time.Time
-
-	// untold means that no caller has been told yet, since there was a live token
-	// when it happened: the first caller waits until then, if it can.
-	untold bool
-}
+// shortID is how a log names a session: by the first 8 characters of its jti.
+func shortID(id string) string { return id[:min(len(id), 8)] }

@@ -71,20 +71,21 @@ func (s Status) LogValue() slog.Value { return slog.StringValue(s.String()) }
 func (ts *TokenSource) Status() Status {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	now := ts.clock()
 	status := Status{
 		Account:        ts.account,
-		Closed:         ts.closed,
-		RefreshAt:      ts.due.Round(0),
-		FailedAttempts: ts.attempts,
-		LastError:      ts.problem,
+		Closed:         ts.state.Closed,
+		RefreshAt:      timeOf(ts.state.Plan(momentOf(now))),
+		FailedAttempts: ts.state.Failures,
+		LastError:      ts.explain(ts.state.Problem, nil, now),
 	}
 	if len(ts.origins) > 0 {
 		status.Origin = ts.origins[0].String()
 	}
 	if s := ts.current.Load(); s != nil {
-		status.Live = s.liveAt(ts.clock())
-		status.SessionID = s.jti
-		status.ExpiresAt = s.expiry
+		status.Live = s.liveAt(now)
+		status.SessionID = shortID(s.ID)
+		status.ExpiresAt = s.expiry()
 	}
 	return status
 }

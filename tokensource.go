@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,9 @@ import (
 	"time"
 	"weak"
 
-	"github.com/cenkalti/backoff/v4"
 	"golang.org/x/oauth2"
+
+	"github.com/jwtsession/jwtsession/internal/core"
 )
 
 // cacheKeySize is the length of Config.CacheKey.
@@ -28,7 +30,7 @@ const patience = time.Second
 // The first call signs in. From then on a timer refreshes the session at a
 // random point between 70 and 80 % of each token's life, whether the source is
 // used or not, and callers go on with the live token meanwhile. A refresh that
-// fails is tried again until the token expires; one that the server rejects
+// fails is tried again until the token expires; one that the server refuses
 // leads to a new sign-in.
 //
 // A source needs no Close to be collected: nothing keeps one that the program
@@ -37,50 +39,40 @@ type TokenSource struct {
 	// What callers see is current and nothing else: nil, or a session that never
 	// changes once it is here. Reading it takes no lock.
 	//
-	// All else is guarded by mu, which is held for a few instructions, and never
-	// across a call to a server, a provider or a callback, nor while waiting.
-	//
-	//  1. There is at most one flight at a time, and only the flight in the field
-	//     may bring a session: Revoke replaces it, and what it brings is dropped.
-	//  2. Nothing but a landing flight sets current to a session.
-	//  3. Once closed is true current is nil, no flight is launched and the timer
-	//     is stopped.
-	//  4. The timer is armed if and only if due is set and there is no flight.
-	//  5. dead is the last session that the server rejected, or that was revoked,
-	//     until another one lands. What may have ended with it is handed to nobody
-	//     before a refresh has shown that it lives.
-	//  6. kept is not current: the next flight takes it over, and replaces it or
-	//     goes back to it.
-	//  7. sharing is used by the one flight in the air, and by nobody else.
+	// All else is in state, which package core decides about; what it decides is
+	// done here and in operation.go. mu guards it and the fields below it, and is
+	// held for a few instructions, never across a call to a server, a provider, a
+	// cache or a callback, nor while waiting.
 	current atomic.Pointer[snapshot]
 
-	mu             sync.Mutex
-	flight         *flight
-	timer          *time.Timer // holds the source weakly
-	due            time.Time   // of the next early refresh; zero: none
-	retry          *backoff.ExponentialBackOff
-	attempts       int       // that failed since the last success
-	problem        error     // of the last attempt that failed
-	refusal        *refusal  // of the credentials
-	outage         *outage   // of the server
-	dead           *snapshot // rejected or revoked, and not yet replaced
-	kept           *snapshot // dropped on suspicion, or rejected too soon after the last one: to go back to
-	rejectedSignIn time.Time // the last sign-in that a rejection caused
-	proven         int64     // issue of the last session that was brought after a rejection, in nanoseconds since 1970
-	closed         bool
-	chainEnded     bool // the server will not refresh the current token
-	rejected       bool // dead was: the sign-in that replaces it counts as caused by that
-	maySignIn      bool // kept may be replaced by signing in
+	mu      sync.Mutex
+	state   *core.State        // behind a pointer: fmt follows none in a field
+	last    *snapshot          // the newest that current was
+	stepped time.Time          // when the state was last looked at
+	timer   *time.Timer        // holds the source weakly
+	alarm   core.Moment        // that the timer is set to; zero: none
+	waiting *wait              // callers; nil: none
+	leaving *wait              // in Revoke
+	cancel  context.CancelFunc // of the operation under way
+	ended   chan struct{}      // closed when none is under way any more; nil: none is
+	account string             // for events
 
-	issuer   Issuer
-	sharing  *sharing // nil without a cache
-	timeout  time.Duration
-	origins  []origin
-	base     http.RoundTripper // of Client
-	reporter *reporter
-	host     string // for errors
-	account  string // for events; guarded by mu
-	clock    func() time.Time
+	config      core.Config
+	issuer      Issuer
+	credentials func(context.Context) (Credentials, error) // nil: nobody is asked
+	sharing     *sharing                                   // nil without a cache
+	origins     []origin
+	base        http.RoundTripper // of Client
+	reporter    *reporter
+	host        string // for errors
+	clock       func() time.Time
+}
+
+// wait is what callers wait for together.
+type wait struct {
+	over    chan struct{} // closed when the rest is there
+	session *snapshot
+	err     error
 }
 
 // New returns a source that signs in as config says. It makes no call to the
@@ -99,22 +91,29 @@ func New(config Config) (*TokenSource, error) {
 	}
 	ts := &TokenSource{
 		issuer:  issuer,
-		timeout: config.Timeout,
 		origins: origins,
 		account: accountDomain(config.Account),
+		sharing: newSharing(config, issuer),
 		clock:   time.Now,
+		state:   new(core.State),
 	}
-	if ts.timeout == 0 {
-		ts.timeout = DefaultTimeout
+	ts.config = core.Config{
+		Timeout: cmp.Or(config.Timeout, DefaultTimeout),
+		Retries: retries(),
+		Cache:   config.Cache != nil,
+		Asks:    config.Credentials != nil,
 	}
-	ts.sharing = newSharing(config, issuer)
+	ts.state.Known = ts.sharing != nil && ts.sharing.sealer != nil
 	if config.HTTPClient != nil {
 		ts.base = config.HTTPClient.Transport
 	}
 	if client, ok := issuer.(*Client); ok {
-		ts.host = client.host
+		ts.host, ts.credentials = client.host, client.retrieve
 	} else if len(origins) > 0 {
 		ts.host = origins[0].host
+	}
+	if ts.credentials == nil && config.Credentials != nil {
+		ts.credentials = provided(config.Credentials, ts.host)
 	}
 	if config.Logger != nil || config.OnEvent != nil {
 		ts.reporter = &reporter{logger: config.Logger, onEvent: config.OnEvent}
@@ -148,7 +147,7 @@ func (ts *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &oauth2.Token{AccessToken: s.token, TokenType: "Bearer", Expiry: s.expiry}, nil
+	return &oauth2.Token{AccessToken: s.Token, TokenType: "Bearer", Expiry: s.expiry()}, nil
 }
 
 // acquire returns a live session.
@@ -161,61 +160,40 @@ func (ts *TokenSource) acquire(ctx context.Context) (*snapshot, error) {
 
 // await returns a live session, once there is one.
 func (ts *TokenSource) await(ctx context.Context) (*snapshot, error) {
-	if ctx.Value(inFlight{weak.Make(ts)}) != nil {
+	if ts.isWithin(ctx) {
 		return nil, &unusableError{errors.New("jwtsession: the sign-in asks for the token that it is to bring: give the issuer, or Config.HTTPClient, a transport without this source"), true}
 	}
 	if ctx.Err() != nil {
 		return nil, ts.gaveUp(ctx) // and start nothing
 	}
-	for {
-		s, f, err := ts.join()
-		if s != nil || err != nil {
-			return s, err
-		}
-		if err := ts.wait(ctx, f); err != nil {
-			return nil, err
-		}
-		switch {
-		case f.landed != nil && f.err == nil:
-			return f.landed, nil
-		case f.purpose == onDemand && f.err != errSuperseded:
-			return nil, f.err
-		}
-	}
-}
-
-// join returns a live session, or the flight to wait for, or why there will be
-// neither for now.
-func (ts *TokenSource) join() (*snapshot, *flight, error) {
 	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	now := ts.clock()
-	if ts.closed {
-		return nil, nil, ErrClosed
+	if s := ts.current.Load(); s.liveAt(ts.clock()) {
+		ts.mu.Unlock()
+		return s, nil
 	}
-	if s := ts.current.Load(); s.liveAt(now) {
-		return s, nil, nil
+	w := ts.waiting
+	if w == nil {
+		w = &wait{over: make(chan struct{})}
+		ts.waiting = w
+		ts.step(core.Input{Kind: core.Want})
 	}
-	if ts.flight != nil {
-		return nil, ts.flight, nil
-	}
-	if down := ts.outage; down != nil && !down.untold && now.Before(down.until) {
-		return nil, nil, down.err
-	}
-	if _, asks := ts.issuer.(*Client); !asks && ts.refusal.holds([32]byte{}, now) {
-		return nil, nil, ts.refusal.err
-	}
-	return nil, ts.launch(onDemand), nil
+	ts.mu.Unlock()
+	return w.result(ctx, ts)
 }
 
-// wait returns when the flight has landed, or with ctx's error.
-func (ts *TokenSource) wait(ctx context.Context, f *flight) error {
+// result returns what the wait was for, or ctx's error.
+func (w *wait) result(ctx context.Context, ts *TokenSource) (*snapshot, error) {
 	select {
-	case <-f.done:
-		return nil
+	case <-w.over:
+		return w.session, w.err
 	case <-ctx.Done():
-		return ts.gaveUp(ctx)
+		return nil, ts.gaveUp(ctx)
 	}
+}
+
+// isWithin reports whether ctx is that of a call which the source itself makes.
+func (ts *TokenSource) isWithin(ctx context.Context) bool {
+	return ctx.Value(inFlight{weak.Make(ts)}) != nil
 }
 
 // gaveUp is the error of a caller whose context has ended.
@@ -228,79 +206,57 @@ func (ts *TokenSource) gaveUp(ctx context.Context) error {
 }
 
 // Invalidate tells the source that the server rejected this token, although it
-// had not expired. If it is still the current one it is dropped, and the next
-// caller gets a newer one from the cache, or signs in; a late word about an older
-// token changes nothing.
+// had not expired. If it is still the current one it is doubted, and the server
+// is its judge: before anybody uses the session again it is asked about by one
+// refresh, for all who wait, after a look into the cache for a newer one. What the
+// server renews is good; what it refuses is replaced by signing in; and where it
+// cannot be asked the session is kept. A late word about an older token changes
+// nothing.
 //
-// If a rejection caused a sign-in less than a minute ago, there is no other one:
-// signing in did not help, and doing it again would not either. Without a newer
-// one in the cache the token is kept.
-// [Transport] calls Invalidate by itself.
+// If what the refresh brought is rejected as well within a minute, the source
+// signs in; and if that did not help either, it does nothing more on account of
+// rejections for a minute, and the token is kept. [Transport] calls Invalidate by
+// itself.
 func (ts *TokenSource) Invalidate(accessToken string) {
-	if s := ts.current.Load(); s != nil && s.token == accessToken {
+	if s := ts.current.Load(); s != nil && s.Token == accessToken {
 		ts.reject(s)
 	}
 }
 
-// reject drops the current session because the server has rejected this one,
-// which is it, or an older one that may have ended along with it: a request that
-// was under way while the session was refreshed, and then revoked, tells of both.
-// What the last rejection has led to is not doubted for older sessions' sake.
+// reject tells the core that the server rejected a session, which may be an older
+// one than the current.
 func (ts *TokenSource) reject(s *snapshot) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	now, current := ts.clock(), ts.current.Load()
-	if !current.liveAt(now) || ts.closed {
-		return // it is about to be replaced, and not on account of this
-	}
-	suspected := current.token != s.token
-	if suspected && (!current.mayHaveEndedWith(s) || !s.liveAt(now) || s.issued.UnixNano() < ts.proven) {
-		return
-	}
-	paused := !ts.rejectedSignIn.IsZero() && now.Sub(ts.rejectedSignIn) < rejectionPause
-	if paused && !suspected && ts.sharing == nil {
-		return
-	}
-	ts.current.Store(nil)
-	ts.plan(time.Time{})
-	ts.dead = s
-	ts.maySignIn, ts.rejected = !paused, !paused
-	if paused || suspected {
-		ts.kept = current
-	}
-	if !paused {
-		ts.reporter.report(Event{Kind: EventRejected, Time: now.Round(0), Account: ts.account, SessionID: s.jti, ExpiresAt: s.expiry})
-	}
+	ts.step(core.Input{Kind: core.Rejected, Session: s.Session})
 }
 
-// Revoke logs out: it deletes the session at the server, which ends every
-// session of the user, in every process and on every machine, and then forgets
-// it. A server that says that the session has ended already is as good. Without
-// a session there is nothing to revoke, and no call is made. A refresh under way
-// is dropped.
+// Revoke logs out: it deletes the newest session that there is, the source's own
+// or the cache's, at the server, and then forgets it. PacerPro's API ends every
+// session of the user, in every process and on every machine. A server that says
+// that the session has ended already is as good, if there is no other one. What a
+// refresh under way brings is deleted, too. Without a session there is nothing to
+// revoke, and no call is made.
 //
 // If the server cannot be reached within Config.Timeout that is an error, and
 // the session stays. ctx ends the caller's wait, and not the operation.
 //
-// The source can be used again: the next call for a token signs in.
+// The source can be used again: the next call for a token signs in. Credentials
+// that were refused, and a server that asked to be left alone, are so still.
 func (ts *TokenSource) Revoke(ctx context.Context) error {
-	if ctx.Value(inFlight{weak.Make(ts)}) != nil {
+	if ts.isWithin(ctx) {
 		return &unusableError{errors.New("jwtsession: Revoke was called from within a session call of the same source"), true}
 	}
 	ts.mu.Lock()
-	if ts.closed {
-		ts.mu.Unlock()
-		return ErrClosed
-	}
-	f := ts.flight
-	if f == nil || f.purpose != revocation {
-		f = ts.launch(revocation)
+	w := ts.leaving
+	if w == nil {
+		w = &wait{over: make(chan struct{})}
+		ts.leaving = w
+		ts.step(core.Input{Kind: core.Revoke})
 	}
 	ts.mu.Unlock()
-	if err := ts.wait(ctx, f); err != nil {
-		return err
-	}
-	return f.err
+	_, err := w.result(ctx, ts)
+	return err
 }
 
 // Client returns an http.Client that is always signed in: its requests to the
@@ -311,24 +267,20 @@ func (ts *TokenSource) Client() *http.Client {
 }
 
 // Close ends the timer and what is under way, and waits for it. It never
-// revokes: the session may be other processes', too. Afterwards every call is
-// answered with [ErrClosed]; closing again does nothing. The error is always
-// nil.
+// revokes: the session may be other processes', too. What a refresh brings at
+// that moment is still stored in the cache, within a second or two. Afterwards
+// every call is answered with [ErrClosed]; closing again does nothing. The error
+// is always nil.
 //
 // Config.OnEvent gets what has happened before Close returns, unless it takes
 // longer than a second.
 func (ts *TokenSource) Close() error {
 	ts.mu.Lock()
-	ts.closed = true
-	ts.current.Store(nil)
-	ts.plan(time.Time{})
-	f := ts.flight
-	if f != nil {
-		f.cancel()
-	}
+	ts.step(core.Input{Kind: core.Close})
+	ended := ts.ended
 	ts.mu.Unlock()
-	if f != nil {
-		<-f.done
+	if ended != nil {
+		<-ended
 	}
 	ts.reporter.wait(patience)
 	return nil

@@ -219,7 +219,7 @@ func TestCallersOfAServerThatFailsGetTheErrorAtOnceUntilTheNextAttemptIsDue(t *t
 		}
 		waited = took(func() {
 			together(100, func(int) {
-				if _, err := ts.Token(); err != first {
+				if _, err := ts.Token(); errors.Unwrap(err) != first {
 					t.Errorf("a later caller got %v, want the first one's %v", err, first)
 				}
 			})
@@ -282,7 +282,7 @@ func TestARetryAfterBeyondTheTimeoutEndsTheOperationAtOnce(t *testing.T) {
 			t.Errorf("got %v after %v, want the server's 429 at once", err, waited)
 		}
 		pass(119 * time.Second)
-		if _, again := ts.Token(); again != err {
+		if _, again := ts.Token(); errors.Unwrap(again) != err || !strings.Contains(again.Error(), "said 1m59s ago; the server is asked again in 1s") {
 			t.Errorf("a second before the server is willing: got %v, want %v", again, err)
 		}
 		expectCalls(t, box, 1, 0, 0)

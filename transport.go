@@ -77,7 +77,7 @@ func (t *Transport) sendAgain(req *http.Request, rejection *http.Response, rejec
 	// The sign-in may need the connection that the 401 came on.
 	release(req.Context(), rejection)
 	newer, err := t.Source.acquire(req.Context())
-	if err != nil || newer == rejected {
+	if err != nil || newer.Issued <= rejected.Issued {
 		return rejection, nil
 	}
 	again := authorize(req, newer)

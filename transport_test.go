@@ -220,7 +220,7 @@ func TestARequestWhoseTokenWasRevokedIsSentOnceMoreWithANewOne(t *testing.T) {
 		t.Fatalf("got %v, %v; want the answer to the second request", res, err)
 	}
 	res.Body.Close()
-	expectCalls(t, box, 2, 0, 0)
+	expectCalls(t, box, 2, 1, 0)
 	if got := box.Counts().Resources; got != 2 {
 		t.Errorf("the request was sent %d times, want twice", got)
 	}
@@ -329,7 +329,7 @@ func TestIfThereIsNoNewerTokenTheCallerGetsTheOriginal401Whole(t *testing.T) {
 		token(t, ts)
 		content := strings.Repeat("x", size)
 		box.Inject(sessiontest.OpResource, -1, sessiontest.Fault{Status: 401, Body: content, ContentType: "text/plain", Header: http.Header{"X-Reason": {"because"}}})
-		box.Inject(sessiontest.OpCreate, -1, sessiontest.Fault{Status: 401})
+		box.Inject(sessiontest.OpSession, -1, sessiontest.Fault{Status: 401})
 		res, err := ts.Client().Get(box.URL + "/me")
 		if err != nil {
 			t.Fatalf("got %v, want the 401", err)
@@ -397,7 +397,7 @@ func TestOneThousandRequestsInFlightSurviveARevocationWithOneSignIn(t *testing.T
 	if box.Counts().Unauthorized == 0 {
 		t.Error("no request met the revocation: the test shows nothing")
 	}
-	expectCalls(t, box, 2, 0, 0)
+	expectCalls(t, box, 2, 1, 0)
 }
 
 // H5
@@ -455,7 +455,7 @@ func TestItWorksOverHTTP1AndHTTP2(t *testing.T) {
 		} else {
 			res.Body.Close()
 		}
-		expectCalls(t, box, 2, 0, 0)
+		expectCalls(t, box, 2, 1, 0)
 		ts.Client().CloseIdleConnections()
 		box.Close()
 	}

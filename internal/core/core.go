@@ -177,17 +177,18 @@ type Refusal struct {
 
 // Pursuit is what has been done so far for a caller, for the plan, or for Revoke.
 type Pursuit struct {
-	Op      Op     // the operation under way
-	Until   Moment // when its time is over
-	Planned bool   // it goes on until a session is brought, whoever waits
-	Asked   bool   // the provider has been
-	Looked  bool   // into the cache
-	Leased  bool   // the entry's lease is held
-	Alone   bool   // the cache is done without
-	Found   Session
-	Deleted bool   // at the server: the entry is to follow
-	After   Moment // after a failure of Revoke: when to try again
-	Err     error  // that failure
+	Op        Op     // the operation under way
+	Until     Moment // when its time is over
+	Planned   bool   // it goes on until a session is brought, whoever waits
+	Asked     bool   // the provider has been
+	Looked    bool   // into the cache
+	Leased    bool   // the entry's lease is held
+	Alone     bool   // the cache is done without
+	Found     Session
+	Overtaken bool   // a rejection came while a call was under way
+	Deleted   bool   // at the server: the entry is to follow
+	After     Moment // after a failure of Revoke: when to try again
+	Err       error  // that failure
 }
 
 // Kind is what an operation does.
@@ -213,6 +214,7 @@ type Op struct {
 	Began   Moment
 	Until   Moment // when its time is over
 	Session Session
+	How     EventKind // Store: how the session came
 	Notice  *Notice
 }
 
@@ -294,7 +296,15 @@ func (s *State) Visible() (Session, bool) {
 // Alarm is when the timer is to ring: zero for never. It is set if and only if a
 // live session is at rest.
 func (s *State) Alarm(now Moment) Moment {
-	if s.Way != nil || s.Closed || !s.held(now) || s.Held.Expires != 0 && s.Due >= s.Held.Expires {
+	if s.Way != nil {
+		return 0
+	}
+	return s.Plan(now)
+}
+
+// Plan is when a refresh is due: zero if none is before the session expires.
+func (s *State) Plan(now Moment) Moment {
+	if s.Closed || !s.held(now) || s.Held.Expires != 0 && s.Due >= s.Held.Expires {
 		return 0
 	}
 	return s.Due

@@ -27,7 +27,7 @@ func (m *step) judge(done Op) Op {
 			m.cacheFailed()
 		}
 		if done.Notice == nil {
-			m.land(done.Session, eventOf(done))
+			m.land(done.Session, done.How)
 		}
 		return m.unlock()
 	case Remove:
@@ -35,7 +35,7 @@ func (m *step) judge(done Op) Op {
 			m.cacheFailed()
 		}
 		w.Deleted = false
-		m.NotBefore = max(m.NotBefore, m.now)
+		m.notBefore(m.now + 1)
 		return m.unlock()
 	case Unlock:
 		w.Leased = false
@@ -128,7 +128,11 @@ func (m *step) adopt(found Session) {
 		}
 		return
 	}
-	if m.held(m.now) && (found.Issued <= m.Held.Issued || found.Expires != 0 && found.Expires < m.Held.Expires) {
+	older := found.Issued < m.Held.Issued
+	if m.usable() {
+		older = found.Issued <= m.Held.Issued || found.Expires != 0 && found.Expires < m.Held.Expires
+	}
+	if older && m.held(m.now) {
 		return
 	}
 	doubted := found.Issued < m.NotBefore || m.in.Doubtful || found.live(m.now) && found.nearItsEnd(m.now)
@@ -222,26 +226,20 @@ func (m *step) answered(done Op) Op {
 // brought has the session stored before anybody goes on (O3).
 func (m *step) brought(done Op) Op {
 	s := m.in.Session
-	if done.Kind == Refresh && !advances(done.Session, s) {
-		s.Ended = true
-		if done.Session.Token == m.Held.Token && m.Trust == Good && m.Held.live(m.now) {
+	how := EventSignedIn
+	if done.Kind == Refresh {
+		if how = EventRefreshed; m.usable() && !advances(done.Session, s) {
 			m.Held.Ended, m.Way.Planned = true, true // the end of its chain (T8)
 			return Op{}
 		}
 	}
+	s.Issued = max(s.Issued, m.Held.Issued+1, m.NotBefore) // the clock may have stood still
 	s.Shared = m.Way.Leased
 	if m.Way.Leased && !m.Leave {
-		return Op{Kind: Store, Session: s}
+		return Op{Kind: Store, Session: s, How: how}
 	}
-	m.land(s, eventOf(done))
+	m.land(s, how)
 	return Op{}
-}
-
-func eventOf(done Op) EventKind {
-	if done.Kind == Refresh {
-		return EventRefreshed
-	}
-	return EventSignedIn
 }
 
 // land makes a session the one that is held.
@@ -262,8 +260,9 @@ func (m *step) land(s Session, how EventKind) {
 		m.failed(EventSignInFailed, Op{})
 		return
 	}
-	if s.Issued < m.NotBefore {
+	if how != EventAdopted && m.Way.Overtaken {
 		m.hold(s, Doubted)
+		m.notBefore(s.Issued + 1)
 		return
 	}
 	if m.Trust == Doubted || m.Trust == Over {
@@ -396,7 +395,8 @@ func (m *step) deleted(done Op) Op {
 	case OK:
 		m.report(Event{Kind: EventRevoked, Session: done.Session})
 		m.Held, m.Trust, m.Due, w.Found = Session{}, None, 0, Session{}
-		m.NotBefore, w.Deleted = max(m.NotBefore, m.now), true
+		m.notBefore(m.now + 1)
+		w.Deleted = true
 		return Op{}
 	case Gone:
 		m.notBefore(done.Session.Issued + 1)

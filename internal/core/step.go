@@ -128,7 +128,7 @@ func (m *step) reject() {
 	m.Trust = Doubted
 	m.notBefore(m.Held.Issued + 1)
 	if m.Way != nil && (m.Way.Op.Kind == Refresh || m.Way.Op.Kind == Create || m.Way.Op.Kind == Store) {
-		m.notBefore(m.now) // what it brings may have ended as well
+		m.Way.Overtaken = true // what it brings may have ended as well
 	}
 	m.report(Event{Kind: EventRejected, Session: told})
 }
@@ -280,7 +280,7 @@ func (m *step) leave() Op {
 	case newest.Token == "" && w.Deleted && w.Leased:
 		return Op{Kind: Remove}
 	case newest.Token == "" && w.Deleted:
-		m.notBefore(m.now)
+		m.notBefore(m.now + 1)
 		return m.stay(Answer{})
 	case m.now >= w.Until:
 		return m.stay(Answer{Err: cmp.Or(w.Err, ErrTimeout)})
@@ -313,6 +313,7 @@ func (m *step) call(o Op) Op {
 		limit = min(limit, max(m.Held.Expires.Sub(m.now)/2, shortestAttempt))
 	}
 	o.Until = min(m.now.Add(limit), m.Way.Until)
+	m.Way.Overtaken = false
 	return o
 }
 

@@ -1,0 +1,246 @@
+package jwtsession
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+	"weak"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/jwtsession/jwtsession/internal/core"
+)
+
+// checkEvery bounds how long the timer may sleep through a suspend or a change of
+// the clock.
+const checkEvery = time.Minute
+
+// retries is the schedule of all retries: 1 s, then twice as long each time, up
+// to a minute, for ever. The core jitters it.
+var retries = sync.OnceValue(func() []time.Duration {
+	b := backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(time.Second),
+		backoff.WithRandomizationFactor(0),
+		backoff.WithMultiplier(2),
+		backoff.WithMaxInterval(time.Minute),
+		backoff.WithMaxElapsedTime(0),
+	)
+	var all []time.Duration
+	for len(all) == 0 || all[len(all)-1] < b.MaxInterval {
+		all = append(all, b.NextBackOff())
+	}
+	return all
+})
+
+// step tells the core what has happened, and does what it says. An operation that
+// is to begin gets a goroutine, unless one is there. mu is held.
+func (ts *TokenSource) step(in core.Input) {
+	if ctx, op := ts.decide(in); op.Kind != core.Idle {
+		ts.ended = make(chan struct{})
+		go ts.run(ctx, op)
+	}
+}
+
+// done tells the core what became of the operation under way, and returns the
+// next one.
+func (ts *TokenSource) done(in core.Input) (context.Context, core.Op) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.cancel()
+	ctx, op := ts.decide(in)
+	if op.Kind == core.Idle {
+		close(ts.ended)
+		ts.ended, ts.cancel = nil, nil
+	}
+	return ctx, op
+}
+
+// decide has the core decide, and does all that takes no time. It returns the
+// operation that is to begin, and its context. mu is held.
+func (ts *TokenSource) decide(in core.Input) (context.Context, core.Op) {
+	now := ts.clock()
+	if back := setBack(ts.stepped, now); back > 0 {
+		*ts.state = ts.state.SetBack(back)
+	}
+	ts.stepped = now
+	in.Draw = rand.Float64()
+	var effects core.Effects
+	*ts.state, effects = core.Step(&ts.config, *ts.state, in, momentOf(now))
+	for _, e := range effects.Events {
+		ts.report(e, now)
+	}
+	ts.show()
+	ts.arm(now)
+	if a := effects.Wake; a != nil {
+		ts.tell(&ts.waiting, a, now)
+	}
+	if a := effects.Told; a != nil {
+		ts.tell(&ts.leaving, a, now)
+	}
+	if effects.Cancel && ts.cancel != nil {
+		if effects.Grace > 0 {
+			time.AfterFunc(effects.Grace, ts.cancel)
+		} else {
+			ts.cancel()
+		}
+	}
+	op := effects.Begin
+	if op.Kind == core.Idle {
+		return nil, op
+	}
+	ctx := context.WithValue(context.Background(), inFlight{weak.Make(ts)}, true)
+	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, end := context.WithTimeout(ctx, op.Until.Sub(momentOf(now)))
+	ts.cancel = func() { cancel(errCancelled); end() }
+	return ctx, op
+}
+
+// setBack is by how much the clock was set back between two readings.
+func setBack(last, now time.Time) time.Duration {
+	if last.IsZero() {
+		return 0
+	}
+	if back := now.Sub(last) - now.Round(0).Sub(last.Round(0)); back > time.Second {
+		return back
+	}
+	return 0
+}
+
+// show lets callers see what is visible.
+func (ts *TokenSource) show() {
+	s, visible := ts.state.Visible()
+	if !visible {
+		ts.current.Store(nil)
+		return
+	}
+	if ts.last == nil || ts.last.Token != s.Token || ts.last.Session != s {
+		ts.last = newSnapshot(s)
+		ts.state.Held.Token = ts.last.Token // one copy in memory is enough
+	}
+	if ts.current.Load() != ts.last {
+		ts.current.Store(ts.last)
+	}
+}
+
+// arm sets the timer. It looks at the clocks at least once a minute: it sleeps
+// through a suspend, and knows nothing of a clock that was set.
+func (ts *TokenSource) arm(now time.Time) {
+	alarm := ts.state.Alarm(momentOf(now))
+	if alarm == ts.alarm {
+		return
+	}
+	ts.alarm = alarm
+	wait := min(max(0, alarm.Sub(momentOf(now))), checkEvery)
+	switch {
+	case alarm == 0:
+		ts.timer.Stop()
+	case ts.timer == nil:
+		source := weak.Make(ts)
+		ts.timer = time.AfterFunc(wait, func() {
+			if ts := source.Value(); ts != nil {
+				ts.tick()
+			}
+		})
+	default:
+		ts.timer.Reset(wait)
+	}
+}
+
+// tick is what the timer does.
+func (ts *TokenSource) tick() {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.alarm != 0 {
+		ts.alarm = 0 // it has rung, and is to be set again
+		ts.step(core.Input{Kind: core.Tick})
+	}
+}
+
+// tell ends a wait. mu is held.
+func (ts *TokenSource) tell(whose **wait, a *core.Answer, now time.Time) {
+	w := *whose
+	if w == nil {
+		return
+	}
+	*whose = nil
+	if w.err = ts.explain(a.Err, a, now); w.err == nil {
+		w.session = ts.current.Load()
+	}
+	close(w.over)
+}
+
+// explain says where a session was of no use, and of what is remembered how old
+// it is, and until when it holds.
+func (ts *TokenSource) explain(err error, a *core.Answer, now time.Time) error {
+	switch err {
+	case core.ErrExpired, core.ErrShort, core.ErrTimeout:
+		err = &unusableError{fmt.Errorf("jwtsession: sign in%s: %w", ts.at(), err), false}
+	}
+	if err != nil && a != nil && a.Since != 0 && a.Until > momentOf(now) {
+		return &rememberedError{err, momentOf(now).Sub(a.Since), a.Until.Sub(momentOf(now))}
+	}
+	return err
+}
+
+// rememberedError is an error of an earlier attempt: nobody was asked now.
+type rememberedError struct {
+	err       error
+	age, left time.Duration
+}
+
+// Error says when it was said, and when the server will be asked again.
+func (e *rememberedError) Error() string {
+	return fmt.Sprintf("%v (said %s ago; the server is asked again in %s)", e.err, inWords(e.age), inWords(e.left))
+}
+
+func (e *rememberedError) Unwrap() error { return e.err }
+
+// inWords is a time to whole seconds, at least one.
+func inWords(d time.Duration) string {
+	return max(d.Round(time.Second), time.Second).String()
+}
+
+// report hands an event on. mu is held.
+func (ts *TokenSource) report(e core.Event, now time.Time) {
+	out := Event{
+		Kind: eventKinds[e.Kind], Time: now.Round(0), Account: ts.account, SessionID: shortID(e.Session.ID), ExpiresAt: timeOf(e.Session.Expires),
+		Attempt: e.Attempt, RetryIn: e.RetryIn, Err: ts.explain(e.Err, nil, now),
+	}
+	if e.Began != 0 {
+		out.Duration = momentOf(now).Sub(e.Began)
+	}
+	ts.reporter.report(out)
+}
+
+var eventKinds = [...]EventKind{
+	core.EventSignedIn:      EventSignedIn,
+	core.EventSignInFailed:  EventSignInFailed,
+	core.EventRefreshed:     EventRefreshed,
+	core.EventRefreshFailed: EventRefreshFailed,
+	core.EventRejected:      EventRejected,
+	core.EventRevoked:       EventRevoked,
+	core.EventRevokeFailed:  EventRevokeFailed,
+	core.EventAdopted:       EventAdopted,
+	core.EventCacheFailed:   EventCacheFailed,
+}
+
+// name is whose session it is, for events.
+func (ts *TokenSource) name(account string) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.account = account
+}
+
+// provided asks a provider of credentials that go with an Issuer.
+func provided(p CredentialsProvider, host string) func(context.Context) (Credentials, error) {
+	return func(ctx context.Context) (Credentials, error) {
+		c, err := p.Retrieve(ctx)
+		if err != nil {
+			err = redact(c.Password).error(err)
+			return Credentials{}, &unusableError{fmt.Errorf("jwtsession: get the credentials for %s: %w", host, err), true}
+		}
+		return c, nil
+	}
+}
