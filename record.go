@@ -11,8 +11,9 @@ import (
 )
 
 // record is what a cache holds of an account, sealed: a session, a notice, or
-// both. It has no wall time in it: what is left of either follows from the entry's
-// TTL, so that machines whose clocks disagree can share it.
+// both. What is left of either follows from the entry's TTL, so that machines whose
+// clocks disagree can share it: but for the issue of what lives for ever, it has no
+// wall time in it.
 //
 // Token and Life are a session that lives for as long as the entry does, as
 // version 0.1 wrote it, and reads it. One that does not, since it can be renewed
@@ -22,6 +23,7 @@ type record struct {
 	Token   string         `json:"token,omitempty"`
 	Life    time.Duration  `json:"life,omitempty"` // from its issue on; zero: unknown
 	Session *sessionRecord `json:"session,omitempty"`
+	Issued  int64          `json:"issued,omitempty"`  // where the life is unknown: in Unix nanoseconds by the writer's clock
 	Refusal *noticeRecord  `json:"refusal,omitempty"` // of the credentials
 	Wait    *noticeRecord  `json:"wait,omitempty"`    // the server asked to be left alone
 }
@@ -87,6 +89,9 @@ func sealEntry(s core.Session, n *core.Notice, now core.Moment, sealer *sealing.
 			r.Session.Renewable = s.Renewable.Sub(s.Issued)
 		}
 	}
+	if unknown {
+		r.Issued = int64(s.Issued)
+	}
 	if r == (record{}) {
 		return cache.Entry{}, false
 	}
@@ -139,6 +144,9 @@ func openEntry(e cache.Entry, now time.Time, ahead time.Duration, sealer *sealin
 		return found{}, errors.New("the store has lost how long it lives")
 	}
 	f.session = r.Session.session(e.TTL, now)
+	if f.session.Expires == 0 {
+		f.session.Issued = min(f.session.Issued, core.Moment(r.Issued))
+	}
 	if exp := decodeClaims(r.Session.Token).expiry; !exp.IsZero() && f.session.Expires != 0 {
 		bound := momentOf(exp.Add(ahead))
 		if f.doubtful = bound != 0 && bound <= momentOf(now) && f.session.Expires > momentOf(now); !f.doubtful && bound != 0 {

@@ -154,8 +154,8 @@ type Rung uint8
 
 const (
 	Unanswered Rung = iota
-	Refreshed       // what was rejected has been refreshed
-	SignedIn        // and after another rejection there was a sign-in
+	Once            // by a refresh or, where the server refused that, by signing in
+	Twice           // and after another rejection by signing in: that was all
 )
 
 // Outage is a failure that says nothing of the credentials: no call is made

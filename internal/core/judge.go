@@ -268,10 +268,10 @@ func (m *step) land(s Session, how EventKind) {
 	if m.Trust == Doubted || m.Trust == Over {
 		m.notBefore(s.Issued)
 		if how != EventAdopted {
-			m.Rung, m.RungSince = Refreshed, m.now
-		}
-		if how == EventSignedIn {
-			m.Rung = SignedIn
+			again := m.Rung != Unanswered && m.recently(m.RungSince)
+			if m.Rung, m.RungSince = Once, m.now; again {
+				m.Rung = Twice
+			}
 		}
 	}
 	m.hold(s, Good)

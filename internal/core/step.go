@@ -215,7 +215,7 @@ func (m *step) again() Op {
 // renew brings a session.
 func (m *step) renew() Op {
 	w := m.Way
-	if m.Trust == Doubted && m.Held.live(m.now) && m.Rung == SignedIn && m.recently(m.RungSince) {
+	if m.Trust == Doubted && m.Held.live(m.now) && m.Rung == Twice && m.recently(m.RungSince) {
 		if m.mayLook() {
 			return Op{Kind: Load}
 		}
