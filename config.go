@@ -30,9 +30,14 @@ type Config struct {
 	// the simplest provider.
 	Credentials CredentialsProvider
 
-	// Issuer takes the place of BaseURL and Credentials where the API speaks
-	// another protocol. A BaseURL, or Origins, then only say which requests of a
+	// Issuer makes the session calls where the API speaks another protocol; it may
+	// be a [Signer] as well. A BaseURL, or Origins, then only say which requests of a
 	// [Transport] carry the token.
+	//
+	// An Issuer has credentials of its own. If Credentials are set all the same, the
+	// provider is asked before each Create: a refusal is remembered of what it
+	// returned, so that changed credentials are tried at once, and they seal and name
+	// the entry in a cache.
 	Issuer Issuer
 
 	// Account names the account of an Issuer, in a cache and in logs. Of an e-mail
@@ -53,7 +58,8 @@ type Config struct {
 	Cache cache.Cache
 
 	// CacheKey are 32 bytes from a secret store that seal what goes into the cache;
-	// nil derives them from the password. With an Issuer it is required.
+	// nil derives them from the password. With an Issuer and no Credentials it is
+	// required.
 	CacheKey []byte
 
 	// Timeout bounds one sign-in or refresh, its retries included; zero stands for

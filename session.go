@@ -74,7 +74,11 @@ type Issuer interface {
 	// Create signs in.
 	Create(ctx context.Context) (Session, error)
 
-	// Refresh trades a live session for one that expires later.
+	// Refresh trades a session for one that expires later. It lives, or can be
+	// renewed still by its RenewableUntil. A State that was used up by the call is
+	// not sent again if the answer was lost: an error may tell by a method
+	// WasSent() bool that the request never left, and without one it is taken for
+	// sent unless no connection came about.
 	Refresh(ctx context.Context, s Session) (Session, error)
 
 	// Revoke ends the session at the server. That it has ended already is an

@@ -14,8 +14,8 @@ var latestNano = time.Unix(0, math.MaxInt64)
 // snapshot is a session as callers use it. It never changes.
 type snapshot struct {
 	core.Session
-	header  []string // the value of an Authorization header: shared, never changed
-	expires int64    // as in Session, and the end of time where that is unknown
+	header  string // the value of an Authorization header
+	expires int64  // as in Session, and the end of time where that is unknown
 }
 
 func newSnapshot(s core.Session) *snapshot {
@@ -25,7 +25,7 @@ func newSnapshot(s core.Session) *snapshot {
 	if expires == 0 {
 		expires = math.MaxInt64
 	}
-	return &snapshot{Session: s, header: []string{header}, expires: expires}
+	return &snapshot{Session: s, header: header, expires: expires}
 }
 
 // liveAt goes by the wall clock, so that the time in a suspend counts.

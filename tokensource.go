@@ -59,6 +59,7 @@ type TokenSource struct {
 
 	config      core.Config
 	issuer      Issuer
+	signer      Signer                                     // nil: Authorization: Bearer, and 401
 	credentials func(context.Context) (Credentials, error) // nil: nobody is asked
 	sharing     *sharing                                   // nil without a cache
 	origins     []origin
@@ -109,8 +110,11 @@ func New(config Config) (*TokenSource, error) {
 	}
 	if client, ok := issuer.(*Client); ok {
 		ts.host, ts.credentials = client.host, client.retrieve
-	} else if len(origins) > 0 {
-		ts.host = origins[0].host
+	} else {
+		ts.signer, _ = issuer.(Signer)
+		if len(origins) > 0 {
+			ts.host = origins[0].host
+		}
 	}
 	if ts.credentials == nil && config.Credentials != nil {
 		ts.credentials = provided(config.Credentials, ts.host)

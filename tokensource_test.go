@@ -57,8 +57,8 @@ func TestALiveTokenIsReadWithoutALockAndWithoutAnAllocation(t *testing.T) {
 	if got := testing.AllocsPerRun(1000, func() { s, _ = ts.acquire(t.Context()) }); got != 0 {
 		t.Errorf("reading the current session makes %v allocations, want 0", got)
 	}
-	if s.header[0] != "Bearer "+want {
-		t.Errorf("the session's header is %q, want %q", s.header[0], "Bearer "+want)
+	if s.header != "Bearer "+want {
+		t.Errorf("the session's header is %q, want %q", s.header, "Bearer "+want)
 	}
 }
 

@@ -16,13 +16,14 @@ import (
 const longestRejection = 64 << 10
 
 // Transport is an http.RoundTripper that signs its requests in: those to the
-// source's origins carry the token, all others pass untouched, so that a
+// source's origins carry the session, all others pass untouched, so that a
 // redirect to a foreign host takes no token along.
 //
-// A 401 to a request that carried the token drops that token. Once there is a
-// newer one the request is sent again, once, if it has no body or one that
-// GetBody can give again; else, and if there is no newer token to be had, the
-// 401 goes to the caller as it came.
+// A 401 to a request that carried the token, or what a [Signer] counts as one,
+// makes the session doubted: the server is asked to renew it before anybody uses
+// it again. The request is then sent once more, if it has no body, one that
+// GetBody can give again, or one of which nothing has been read; else, and if
+// there is no newer session to be had, the 401 goes to the caller as it came.
 //
 // It is safe for concurrent use.
 type Transport struct {
@@ -34,7 +35,7 @@ type Transport struct {
 }
 
 // RoundTrip carries out one request. It never changes req: what carries the
-// token is a copy, in which the token replaces an Authorization header of the
+// session is a copy, in which the token replaces an Authorization header of the
 // caller's. The wait for a token ends with req's context.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.Source == nil {
@@ -54,45 +55,55 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return refuse(req, err)
 	}
-	res, err := t.base().RoundTrip(authorize(req, s))
-	if err != nil || !isRejection(res) {
+	first, err := t.Source.authorize(req, s)
+	if err != nil {
+		return refuse(req, err)
+	}
+	var unread *unreadBody
+	if hasBody(req) && req.GetBody == nil {
+		unread = &unreadBody{body: req.Body}
+		first.Body = unread
+	}
+	res, err := t.base().RoundTrip(first)
+	if err != nil || !t.Source.rejects(res) {
+		unread.settle(false)
 		return res, err
 	}
 	t.Source.reject(s)
-	return t.sendAgain(req, res, s)
-}
-
-// isRejection tells a 401. A base may return nothing at all, or no body, which
-// http.Client then has its own say about.
-func isRejection(res *http.Response) bool {
-	return res != nil && res.StatusCode == http.StatusUnauthorized
-}
-
-// sendAgain answers a 401 with a second request if there is a newer token and a
-// body to send, and else with the 401.
-func (t *Transport) sendAgain(req *http.Request, rejection *http.Response, rejected *snapshot) (*http.Response, error) {
-	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
-		return rejection, nil
+	if hasBody(req) && req.GetBody == nil && !unread.settle(true) {
+		return res, nil
 	}
+	return t.sendAgain(req, res, s, unread != nil)
+}
+
+// sendAgain answers a 401 with a second request if there is a newer session, and
+// else with the 401. The caller's body is ours to close if it is untouched.
+func (t *Transport) sendAgain(req *http.Request, rejection *http.Response, rejected *snapshot, untouched bool) (*http.Response, error) {
 	// The sign-in may need the connection that the 401 came on.
 	release(req.Context(), rejection)
 	newer, err := t.Source.acquire(req.Context())
-	if err != nil || newer.Issued <= rejected.Issued {
-		return rejection, nil
+	var again *http.Request
+	if err == nil && newer.Issued > rejected.Issued { // the same token may have been renewed
+		again, err = t.Source.authorize(req, newer)
 	}
-	again := authorize(req, newer)
-	if req.GetBody != nil && req.Body != nil {
-		if again.Body, err = req.GetBody(); err != nil {
-			return rejection, nil
+	if again != nil && hasBody(req) && !untouched {
+		again.Body, err = req.GetBody()
+	}
+	if again == nil || err != nil {
+		if untouched {
+			req.Body.Close()
 		}
+		return rejection, nil
 	}
 	rejection.Body.Close()
 	res, err := t.base().RoundTrip(again)
-	if err == nil && isRejection(res) {
+	if err == nil && t.Source.rejects(res) {
 		t.Source.reject(newer)
 	}
 	return res, err
 }
+
+func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }
 
 // CloseIdleConnections passes on to Base.
 func (t *Transport) CloseIdleConnections() {
@@ -121,21 +132,62 @@ func (ts *TokenSource) signs(req *http.Request) (bool, error) {
 	return false, nil
 }
 
-// authorize returns a copy of the request that carries the token. It shares all
-// that it does not change; the values of the headers are shared without room to
-// append to.
-func authorize(req *http.Request, s *snapshot) *http.Request {
-	signed := new(http.Request)
-	*signed = *req
+// copied is a copy of a request, with room for the values of its headers: what a
+// base writes into them is nobody else's, and costs no allocation of its own.
+type copied struct {
+	request http.Request
+	values  [10]string
+}
+
+// authorize returns a copy of the request that carries the session. It shares
+// what it does not change.
+func (ts *TokenSource) authorize(req *http.Request, s *snapshot) (*http.Request, error) {
+	c := &copied{request: *req}
+	signed := &c.request
 	signed.Header = make(http.Header, len(req.Header)+1)
-	for name, values := range req.Header {
-		if len(name) == len("Authorization") && strings.EqualFold(name, "Authorization") {
+	values := c.values[:0]
+	put := func(name string, all ...string) {
+		start := len(values)
+		values = append(values, all...)
+		signed.Header[name] = values[start:len(values):len(values)]
+	}
+	for name, all := range req.Header {
+		if ts.signer == nil && len(name) == len("Authorization") && strings.EqualFold(name, "Authorization") {
 			continue // spelled as it may, it would be sent along
 		}
-		signed.Header[name] = values[:len(values):len(values)]
+		put(name, all...)
 	}
-	signed.Header["Authorization"] = s.header
-	return signed
+	if ts.signer == nil {
+		put("Authorization", s.header)
+		return signed, nil
+	}
+	target := *req.URL
+	signed.URL = &target
+	return signed, contained(func() { ts.signer.Sign(signed, issuerSession(s.Session)) })
+}
+
+// rejects reports whether an answer says that the session has ended. A base may
+// return nothing at all, which http.Client then has its own say about.
+func (ts *TokenSource) rejects(res *http.Response) bool {
+	if res == nil {
+		return false
+	}
+	if ts.signer == nil {
+		return res.StatusCode == http.StatusUnauthorized
+	}
+	says := false
+	return contained(func() { says = ts.signer.Rejects(res) }) == nil && says
+}
+
+// contained makes an error of a panic in a Signer (T15).
+func contained(call func()) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = panicked(cause)
+		}
+	}()
+	call()
+	return nil
 }
 
 // refuse closes the request's body, as a RoundTripper must on every path.
@@ -144,6 +196,55 @@ func refuse(req *http.Request, err error) (*http.Response, error) {
 		req.Body.Close()
 	}
 	return nil, err
+}
+
+// unreadBody is a request's body that cannot be had again. As long as nothing of
+// it has been read it can be sent with another request (H3): until it is settled
+// whether it is, a Close is put off.
+type unreadBody struct {
+	body io.ReadCloser
+
+	mu                            sync.Mutex
+	begun, closed, settled, taken bool
+}
+
+func (u *unreadBody) Read(p []byte) (int, error) {
+	u.mu.Lock()
+	over := u.taken || u.closed
+	u.begun = u.begun || !over
+	u.mu.Unlock()
+	if over {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return u.body.Read(p)
+}
+
+func (u *unreadBody) Close() error {
+	u.mu.Lock()
+	now := !u.closed && !u.taken && (u.begun || u.settled)
+	u.closed = true
+	u.mu.Unlock()
+	if now {
+		return u.body.Close()
+	}
+	return nil
+}
+
+// settle takes the body back if that is wanted and nothing of it has been read,
+// and reports whether it has. Else it is the base's to close.
+func (u *unreadBody) settle(take bool) bool {
+	if u == nil {
+		return false
+	}
+	u.mu.Lock()
+	u.settled = true
+	u.taken = take && !u.begun
+	due := u.closed && !u.begun && !u.taken
+	u.mu.Unlock()
+	if due {
+		u.body.Close()
+	}
+	return u.taken
 }
 
 // release reads the response's body into memory, up to a bound, so that its
