@@ -61,10 +61,9 @@ func (ts *TokenSource) done(in core.Input) (context.Context, core.Op) {
 // operation that is to begin, and its context. mu is held.
 func (ts *TokenSource) decide(in core.Input) (context.Context, core.Op) {
 	now := ts.clock()
-	if back := setBack(ts.stepped, now); back > 0 {
+	if back := ts.setBack(now); back > 0 {
 		*ts.state = ts.state.SetBack(back)
 	}
-	ts.stepped = now
 	in.Draw = rand.Float64()
 	var effects core.Effects
 	*ts.state, effects = core.Step(&ts.config, *ts.state, in, momentOf(now))
@@ -97,16 +96,19 @@ func (ts *TokenSource) decide(in core.Input) (context.Context, core.Op) {
 	return ctx, op
 }
 
-// setBack is by how much the clock was set back between two readings.
-func setBack(last, now time.Time) time.Duration {
-	if last.IsZero() {
-		return 0
-	}
-	if back := now.Sub(last) - now.Round(0).Sub(last.Round(0)); back > time.Second {
+// setBack is by how much the clock was set back since the last step.
+func (ts *TokenSource) setBack(now time.Time) time.Duration {
+	ahead := now.Round(0).Sub(begin.Round(0)) - now.Sub(begin)
+	back := ts.stepped - ahead
+	ts.stepped = ahead
+	if back > time.Second {
 		return back
 	}
 	return 0
 }
+
+// begin is where the monotonic clock is read from.
+var begin = time.Now()
 
 // show lets callers see what is visible.
 func (ts *TokenSource) show() {
@@ -115,9 +117,9 @@ func (ts *TokenSource) show() {
 		ts.current.Store(nil)
 		return
 	}
-	if ts.last == nil || ts.last.Token != s.Token || ts.last.Session != s {
+	if ts.last == nil || ts.last.token() != s.Token || ts.last.issued != s.Issued || ts.last.expires != s.Expires {
 		ts.last = newSnapshot(s)
-		ts.state.Held.Token = ts.last.Token // one copy in memory is enough
+		ts.state.Held.Token = ts.last.token() // one copy in memory is enough
 	}
 	if ts.current.Load() != ts.last {
 		ts.current.Store(ts.last)
@@ -205,7 +207,7 @@ func inWords(d time.Duration) string {
 // report hands an event on. mu is held.
 func (ts *TokenSource) report(e core.Event, now time.Time) {
 	out := Event{
-		Kind: eventKinds[e.Kind], Time: now.Round(0), Account: ts.account, SessionID: shortID(e.Session.ID), ExpiresAt: timeOf(e.Session.Expires),
+		Kind: eventKinds[e.Kind], Time: now.Round(0), Account: ts.account, SessionID: e.Session.ID, ExpiresAt: timeOf(e.Session.Expires),
 		Attempt: e.Attempt, RetryIn: e.RetryIn, Err: ts.explain(e.Err, nil, now),
 	}
 	if e.Began != 0 {
@@ -231,16 +233,4 @@ func (ts *TokenSource) name(account string) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.account = account
-}
-
-// provided asks a provider of credentials that go with an Issuer.
-func provided(p CredentialsProvider, host string) func(context.Context) (Credentials, error) {
-	return func(ctx context.Context) (Credentials, error) {
-		c, err := p.Retrieve(ctx)
-		if err != nil {
-			err = redact(c.Password).error(err)
-			return Credentials{}, &unusableError{fmt.Errorf("jwtsession: get the credentials for %s: %w", host, err), true}
-		}
-		return c, nil
-	}
 }

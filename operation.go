@@ -83,7 +83,7 @@ func (ts *TokenSource) perform(ctx context.Context, op core.Op, w *work) core.In
 
 // ask asks the provider, and learns whose session this is.
 func (ts *TokenSource) ask(ctx context.Context, w *work) core.Input {
-	credentials, err := attempt(ctx, ts.credentials)
+	credentials, err := attempt(ctx, ts.retrieve)
 	if err != nil {
 		outcome := core.Away
 		if isLocal(err) {
@@ -96,6 +96,19 @@ func (ts *TokenSource) ask(ctx context.Context, w *work) core.Input {
 	ts.sharing.know(credentials, fingerprint)
 	ts.name(accountDomain(credentials.Email))
 	return core.Input{Credentials: fingerprint}
+}
+
+// retrieve asks whoever has the credentials.
+func (ts *TokenSource) retrieve(ctx context.Context) (Credentials, error) {
+	if client, ok := ts.issuer.(*Client); ok {
+		return client.retrieve(ctx)
+	}
+	c, err := ts.provider.Retrieve(ctx)
+	if err != nil {
+		err = redact(c.Password).error(err)
+		return Credentials{}, &unusableError{fmt.Errorf("jwtsession: get the credentials%s: %w", ts.at(), err), true}
+	}
+	return c, nil
 }
 
 // call makes a session call.

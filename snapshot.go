@@ -13,25 +13,29 @@ var latestNano = time.Unix(0, math.MaxInt64)
 
 // snapshot is a session as callers use it. It never changes.
 type snapshot struct {
-	core.Session
-	header  string // the value of an Authorization header
-	expires int64  // as in Session, and the end of time where that is unknown
+	header          string // the value of an Authorization header
+	issued, expires core.Moment
+	id, state       string
 }
 
 func newSnapshot(s core.Session) *snapshot {
-	header := "Bearer " + s.Token
-	s.Token = header[len("Bearer "):]
-	expires := int64(s.Expires)
-	if expires == 0 {
-		expires = math.MaxInt64
-	}
-	return &snapshot{Session: s, header: header, expires: expires}
+	return &snapshot{header: bearer + s.Token, issued: s.Issued, expires: s.Expires, id: s.ID, state: s.State}
 }
 
-// liveAt goes by the wall clock, so that the time in a suspend counts.
-func (s *snapshot) liveAt(now time.Time) bool { return s != nil && now.UnixNano() < s.expires }
+const bearer = "Bearer "
 
-func (s *snapshot) expiry() time.Time { return timeOf(s.Expires) }
+func (s *snapshot) token() string     { return s.header[len(bearer):] }
+func (s *snapshot) expiry() time.Time { return timeOf(s.expires) }
+
+// liveAt goes by the wall clock, so that the time in a suspend counts.
+func (s *snapshot) liveAt(now time.Time) bool {
+	return s != nil && (s.expires == 0 || now.UnixNano() < int64(s.expires))
+}
+
+// session is what the core is told of it.
+func (s *snapshot) session() core.Session {
+	return core.Session{Token: s.token(), State: s.state, ID: s.id, Issued: s.issued, Expires: s.expires}
+}
 
 // coreSession is a session as the core has it, issued at a moment that is not
 // later than the real one.
@@ -39,7 +43,7 @@ func coreSession(s Session, issued time.Time) core.Session {
 	return core.Session{
 		Token:     s.Token,
 		State:     s.State,
-		ID:        strings.Clone(decodeClaims(s.Token).jti),
+		ID:        strings.Clone(shortID(decodeClaims(s.Token).jti)),
 		Issued:    momentOf(issued),
 		Expires:   momentOf(s.ExpiresAt),
 		Renewable: momentOf(s.RenewableUntil),

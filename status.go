@@ -84,7 +84,7 @@ func (ts *TokenSource) Status() Status {
 	}
 	if s := ts.current.Load(); s != nil {
 		status.Live = s.liveAt(now)
-		status.SessionID = shortID(s.ID)
+		status.SessionID = s.id
 		status.ExpiresAt = s.expiry()
 	}
 	return status

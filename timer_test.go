@@ -146,13 +146,15 @@ func TestAClockThatWasSetBackDoesNotDelayTheRefresh(t *testing.T) {
 		token(t, ts)
 		left := time.Until(ts.Status().RefreshAt)
 		pass(time.Minute)
-		last := time.Now()
-		if got := setBack(last, last.Add(time.Minute)); got != 0 {
+		ts.mu.Lock()
+		if got := ts.setBack(time.Now()); got != 0 {
 			t.Errorf("a clock that goes right was set back by %v", got)
 		}
-		ts.mu.Lock()
+		ts.stepped += time.Hour // as if it had been ahead until now
+		if got := ts.setBack(time.Now()); got != time.Hour {
+			t.Errorf("a clock that was set back by an hour was by %v", got)
+		}
 		*ts.state = ts.state.SetBack(time.Hour)
-		ts.stepped = last
 		ts.clock = func() time.Time { return time.Now().Round(0).Add(-time.Hour) }
 		ts.arm(ts.clock())
 		ts.mu.Unlock()

@@ -48,7 +48,7 @@ type TokenSource struct {
 	mu      sync.Mutex
 	state   *core.State        // behind a pointer: fmt follows none in a field
 	last    *snapshot          // the newest that current was
-	stepped time.Time          // when the state was last looked at
+	stepped time.Duration      // what the wall clock was ahead of the monotonic one then
 	timer   *time.Timer        // holds the source weakly
 	alarm   core.Moment        // that the timer is set to; zero: none
 	waiting *wait              // callers; nil: none
@@ -57,16 +57,15 @@ type TokenSource struct {
 	ended   chan struct{}      // closed when none is under way any more; nil: none is
 	account string             // for events
 
-	config      core.Config
-	issuer      Issuer
-	signer      Signer                                     // nil: Authorization: Bearer, and 401
-	credentials func(context.Context) (Credentials, error) // nil: nobody is asked
-	sharing     *sharing                                   // nil without a cache
-	origins     []origin
-	base        http.RoundTripper // of Client
-	reporter    *reporter
-	host        string // for errors
-	clock       func() time.Time
+	config   core.Config
+	issuer   Issuer
+	signer   Signer              // nil: Authorization: Bearer, and 401
+	provider CredentialsProvider // beside an Issuer; a Client has its own
+	sharing  *sharing            // nil without a cache
+	origins  []origin
+	base     http.RoundTripper // of Client
+	reporter *reporter
+	clock    func() time.Time
 }
 
 // wait is what callers wait for together.
@@ -108,16 +107,9 @@ func New(config Config) (*TokenSource, error) {
 	if config.HTTPClient != nil {
 		ts.base = config.HTTPClient.Transport
 	}
-	if client, ok := issuer.(*Client); ok {
-		ts.host, ts.credentials = client.host, client.retrieve
-	} else {
+	if _, own := issuer.(*Client); !own {
 		ts.signer, _ = issuer.(Signer)
-		if len(origins) > 0 {
-			ts.host = origins[0].host
-		}
-	}
-	if ts.credentials == nil && config.Credentials != nil {
-		ts.credentials = provided(config.Credentials, ts.host)
+		ts.provider = config.Credentials
 	}
 	if config.Logger != nil || config.OnEvent != nil {
 		ts.reporter = &reporter{logger: config.Logger, onEvent: config.OnEvent}
@@ -151,7 +143,7 @@ func (ts *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &oauth2.Token{AccessToken: s.Token, TokenType: "Bearer", Expiry: s.expiry()}, nil
+	return &oauth2.Token{AccessToken: s.token(), TokenType: "Bearer", Expiry: s.expiry()}, nil
 }
 
 // acquire returns a live session.
@@ -222,7 +214,7 @@ func (ts *TokenSource) gaveUp(ctx context.Context) error {
 // rejections for a minute, and the token is kept. [Transport] calls Invalidate by
 // itself.
 func (ts *TokenSource) Invalidate(accessToken string) {
-	if s := ts.current.Load(); s != nil && s.Token == accessToken {
+	if s := ts.current.Load(); s != nil && s.token() == accessToken {
 		ts.reject(s)
 	}
 }
@@ -232,7 +224,7 @@ func (ts *TokenSource) Invalidate(accessToken string) {
 func (ts *TokenSource) reject(s *snapshot) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	ts.step(core.Input{Kind: core.Rejected, Session: s.Session})
+	ts.step(core.Input{Kind: core.Rejected, Session: s.session()})
 }
 
 // Revoke logs out: it deletes the newest session that there is, the source's own
@@ -292,14 +284,24 @@ func (ts *TokenSource) Close() error {
 
 // at says where, if that is known: an Issuer alone does not tell.
 func (ts *TokenSource) at() string {
-	if ts.host == "" {
-		return ""
+	if host := ts.host(); host != "" {
+		return " at " + host
 	}
-	return " at " + ts.host
+	return ""
 }
 
 // String names the API; it holds no secret.
-func (ts *TokenSource) String() string { return "jwtsession.TokenSource(" + ts.host + ")" }
+func (ts *TokenSource) String() string { return "jwtsession.TokenSource(" + ts.host() + ")" }
+
+func (ts *TokenSource) host() string {
+	if client, ok := ts.issuer.(*Client); ok {
+		return client.host
+	}
+	if len(ts.origins) > 0 {
+		return ts.origins[0].host
+	}
+	return ""
+}
 
 // Format prints what String returns, whatever the verb.
 func (ts *TokenSource) Format(f fmt.State, _ rune) { io.WriteString(f, ts.String()) }

@@ -83,7 +83,7 @@ func (t *Transport) sendAgain(req *http.Request, rejection *http.Response, rejec
 	release(req.Context(), rejection)
 	newer, err := t.Source.acquire(req.Context())
 	var again *http.Request
-	if err == nil && newer.Issued > rejected.Issued { // the same token may have been renewed
+	if err == nil && newer.issued > rejected.issued { // the same token may have been renewed
 		again, err = t.Source.authorize(req, newer)
 	}
 	if again != nil && hasBody(req) && !untouched {
@@ -163,7 +163,7 @@ func (ts *TokenSource) authorize(req *http.Request, s *snapshot) (*http.Request,
 	}
 	target := *req.URL
 	signed.URL = &target
-	return signed, contained(func() { ts.signer.Sign(signed, issuerSession(s.Session)) })
+	return signed, contained(func() { ts.signer.Sign(signed, issuerSession(s.session())) })
 }
 
 // rejects reports whether an answer says that the session has ended. A base may

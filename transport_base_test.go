@@ -54,7 +54,7 @@ func TestA401ToTheSecondRequestEndsTheSecondToken(t *testing.T) {
 		}
 		res.Body.Close()
 		if s := ts.current.Load(); s != nil {
-			t.Errorf("the second token was rejected and is handed out still (the first one: %v)", s.Token == first)
+			t.Errorf("the second token was rejected and is handed out still (the first one: %v)", s.token() == first)
 		}
 	})
 }

@@ -174,7 +174,7 @@ func TestTheCallersRequestIsNeverChanged(t *testing.T) {
 	// H6: what carries the token is each request's own.
 	sent.Header["Authorization"][0] = "another"
 	sent.Header["X-Many"][0] = "another"
-	if got := ts.current.Load().header; got != "Bearer "+ts.current.Load().Token || req.Header["X-Many"][0] == "another" {
+	if got := ts.current.Load().header; got != "Bearer "+ts.current.Load().token() || req.Header["X-Many"][0] == "another" {
 		t.Error("what the base wrote into the header values shows in other requests")
 	}
 }
