@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/jwtsession/jwtsession/internal/redaction"
 )
 
 // failure returns the error of a call that is answered so.
@@ -115,14 +117,14 @@ func TestAnErrorSaysWhatTheServerSaid(t *testing.T) {
 		`{"Message":"User is not authorized"}`:                {"User is not authorized", ""},
 		`{"message":"","error":"the second"}`:                 {"the second", ""},
 		`{"message":{"a":1},"error":"a string","type":7}`:     {"a string", ""},
-		`{"message":"` + long + `"}`:                          {long[:2*longestQuote], ""},
+		`{"message":"` + long + `"}`:                          {long[:2*redaction.LongestQuote], ""},
 		"{\"message\":\"two\\nlines\\u0000\\u001b[31m red\"}": {"two lines[31m red", ""},
 		"":                                  {"", ""},
 		"\n\t ":                             {"", ""},
 		"<html>\n<h1>502  Bad Gateway</h1>": {"<html> <h1>502 Bad Gateway</h1>", ""},
 		"plain \x00\x01\xff\u202e words":    {"plain words", ""},
 		"\x1f\x8b\x08\x00\x00\x00":          {"", ""},
-		long:                                {long[:2*longestQuote], ""},
+		long:                                {long[:2*redaction.LongestQuote], ""},
 		strings.Repeat("5 MB ", 1<<20):      {strings.TrimSpace(strings.Repeat("5 MB ", 40)), ""},
 		`["a","b"]`:                         {`["a","b"]`, ""},
 		`{"errors":[{"detail":"no"}]}`:      {`{"errors":[{"detail":"no"}]}`, ""},

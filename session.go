@@ -51,12 +51,46 @@ func (s Session) LogValue() slog.Value {
 	return slog.GroupValue(slog.Time("expiresAt", s.ExpiresAt))
 }
 
-// MarshalJSON leaves out the token.
+// MarshalJSON leaves out the token and the state.
 func (s Session) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Token     string
 		ExpiresAt time.Time
 	}{redacted, s.ExpiresAt})
+}
+
+// secrets are what no text from outside may have a part of while a call is made
+// with this session: the token, and the values in the state.
+func (s Session) secrets() []string { return append(stateSecrets(s.State), s.Token) }
+
+// stateSecrets are the values in a state that is JSON, without their names; any
+// other state is one itself.
+func stateSecrets(state string) []string {
+	var all any
+	decoder := json.NewDecoder(strings.NewReader(state))
+	decoder.UseNumber()
+	if decoder.Decode(&all) != nil || decoder.More() {
+		return []string{state}
+	}
+	return valuesIn(all)
+}
+
+func valuesIn(v any) (values []string) {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case json.Number:
+		return []string{v.String()}
+	case []any:
+		for _, each := range v {
+			values = append(values, valuesIn(each)...)
+		}
+	case map[string]any:
+		for _, each := range v {
+			values = append(values, valuesIn(each)...)
+		}
+	}
+	return values
 }
 
 // Issuer speaks a server's session protocol: it is the seam for protocols other
@@ -172,7 +206,7 @@ func (c *Client) Refresh(ctx context.Context, s Session) (Session, error) {
 	if err := checkToken(s.Token); err != nil {
 		return Session{}, c.fail(opRefresh, err)
 	}
-	return c.session(ctx, opRefresh, http.MethodGet, nil, s.Token)
+	return c.session(ctx, opRefresh, http.MethodGet, nil, s.Token, redact(s.secrets()...))
 }
 
 // Revoke logs out: DELETE /session. The API ends every session of the user, in
@@ -181,7 +215,7 @@ func (c *Client) Revoke(ctx context.Context, s Session) error {
 	if err := checkToken(s.Token); err != nil {
 		return c.fail(opRevoke, err)
 	}
-	_, err := c.call(ctx, opRevoke, http.MethodDelete, nil, s.Token)
+	_, err := c.call(ctx, opRevoke, http.MethodDelete, nil, s.Token, redact(s.secrets()...))
 	return err
 }
 
@@ -202,8 +236,7 @@ func (c *Client) retrieve(ctx context.Context) (Credentials, error) {
 		err = credentials.validate()
 	}
 	if err != nil {
-		err = redact(credentials.Password).error(err)
-		return Credentials{}, &unusableError{fmt.Errorf("jwtsession: get the credentials for %s: %w", c.host, err), true}
+		return Credentials{}, &unusableError{&callError{"get the credentials for " + c.host, credentials.redactor().error(err)}, true}
 	}
 	return credentials, nil
 }
@@ -217,13 +250,13 @@ func (c *Client) create(ctx context.Context, credentials Credentials) (Session, 
 	if err != nil {
 		return Session{}, c.fail(opCreate, err)
 	}
-	return c.session(ctx, opCreate, http.MethodPost, body, credentials.Password, credentials.Email)
+	return c.session(ctx, opCreate, http.MethodPost, body, "", credentials.redactor())
 }
 
 // session makes a call that is answered with a session.
-func (c *Client) session(ctx context.Context, op operation, method string, body []byte, secrets ...string) (Session, error) {
+func (c *Client) session(ctx context.Context, op operation, method string, body []byte, token string, secrets redactor) (Session, error) {
 	start := c.clock()
-	answer, err := c.call(ctx, op, method, body, secrets...)
+	answer, err := c.call(ctx, op, method, body, token, secrets)
 	if err != nil {
 		return Session{}, err
 	}
@@ -232,16 +265,16 @@ func (c *Client) session(ctx context.Context, op operation, method string, body 
 		ExpiresAt any `json:"expiresAt"`
 	}
 	if err := json.Unmarshal(answer.body, &parsed); err != nil {
-		kind := redact(secrets...).quote(answer.header.Get("Content-Type"))
+		kind := secrets.quote(answer.header.Get("Content-Type"))
 		return Session{}, c.fail(op, fmt.Errorf("the answer (%d bytes of %q) is not a session: %w", len(answer.body), kind, ErrMalformedToken))
 	}
-	token, _ := parsed.Token.(string)
-	if err := checkToken(token); err != nil {
+	issued, _ := parsed.Token.(string)
+	if err := checkToken(issued); err != nil {
 		return Session{}, c.fail(op, err)
 	}
 	expiresAt, _ := parsed.ExpiresAt.(string)
-	expiry := earlier(decodeClaims(token).expiry, parseExpiresAt(expiresAt))
-	return Session{Token: token, ExpiresAt: correctClock(expiry, start, serverTime(answer.header))}, nil
+	expiry := earlier(decodeClaims(issued).expiry, parseExpiresAt(expiresAt))
+	return Session{Token: issued, ExpiresAt: correctClock(expiry, start, serverTime(answer.header))}, nil
 }
 
 // answer is a success, read to its end.
@@ -250,9 +283,8 @@ type answer struct {
 	body   []byte
 }
 
-// call makes one call. The first of the secrets, none of which any error will
-// show, is the token that authorizes the call, unless that is a sign-in.
-func (c *Client) call(ctx context.Context, op operation, method string, body []byte, secrets ...string) (answer, error) {
+// call makes one call, which the token authorizes unless it is a sign-in.
+func (c *Client) call(ctx context.Context, op operation, method string, body []byte, token string, secrets redactor) (answer, error) {
 	var content io.Reader
 	if body != nil {
 		content = bytes.NewReader(body)
@@ -268,7 +300,7 @@ func (c *Client) call(ctx context.Context, op operation, method string, body []b
 	if op == opCreate {
 		req.Header.Set("Content-Type", jsonContentType)
 	} else {
-		req.Header.Set("Authorization", "Bearer "+secrets[0])
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 
 	res, err := c.http.Do(req)
@@ -277,15 +309,15 @@ func (c *Client) call(ctx context.Context, op operation, method string, body []b
 		if errors.As(err, &failed) {
 			err = failed.Err // what it adds is said by fail
 		}
-		return answer{}, c.fail(op, redact(secrets...).error(err))
+		return answer{}, c.fail(op, secrets.error(err))
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, largestAnswer))
 	if res.StatusCode/100 != 2 {
-		return answer{}, c.refusal(op, res, text, redact(secrets...))
+		return answer{}, c.refusal(op, res, text, secrets)
 	}
 	if err != nil {
-		return answer{}, c.fail(op, fmt.Errorf("read the answer: %w", redact(secrets...).error(err)))
+		return answer{}, c.fail(op, fmt.Errorf("read the answer: %w", secrets.error(err)))
 	}
 	return answer{res.Header, text}, nil
 }
@@ -368,7 +400,7 @@ func (u unfollowed) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // fail says what was tried, and where.
 func (c *Client) fail(op operation, err error) error {
-	return fmt.Errorf("jwtsession: %s at %s: %w", op, c.host, err)
+	return &callError{op.String() + " at " + c.host, err}
 }
 
 // checkToken refuses what must not, or cannot, stand in an Authorization header.
