@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/lifetime"
 )
 
 // Session is what a server issues: a token, and until when it is good.
@@ -273,8 +275,10 @@ func (c *Client) session(ctx context.Context, op operation, method string, body 
 		return Session{}, c.fail(op, err)
 	}
 	expiresAt, _ := parsed.ExpiresAt.(string)
-	expiry := earlier(decodeClaims(issued).expiry, parseExpiresAt(expiresAt))
-	return Session{Token: issued, ExpiresAt: correctClock(expiry, start, serverTime(answer.header))}, nil
+	claims := lifetime.OfToken(issued)
+	expiry := lifetime.Earlier(claims.Expiry, lifetime.Parse(expiresAt))
+	clock := lifetime.Answer{Start: start, End: c.clock(), ServerTime: lifetime.ServerTime(answer.header)}
+	return Session{Token: issued, ExpiresAt: clock.Local(expiry, claims.IssuedAt)}, nil
 }
 
 // answer is a success, read to its end.
@@ -330,11 +334,7 @@ func (c *Client) refusal(op operation, res *http.Response, body []byte, secrets 
 		StatusCode: res.StatusCode,
 		header:     secrets.header(res.Header),
 	}
-	now := serverTime(res.Header)
-	if now.IsZero() {
-		now = c.clock()
-	}
-	e.RetryAfter = parseRetryAfter(res.Header, now)
+	e.RetryAfter = lifetime.RetryAfter(res.Header, c.clock())
 
 	var parsed struct {
 		Error   any `json:"error"`
