@@ -1,10 +1,15 @@
 package jwtsession
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"reflect"
+	"strings"
 
 	"golang.org/x/oauth2"
 
@@ -21,6 +26,86 @@ type redactor struct{ secrets *redaction.Secrets }
 
 // redact returns the redactor of a call with these secrets.
 func redact(secrets ...string) redactor { return redactor{redaction.Of(secrets...)} }
+
+// redactRequest returns the redactor of an answer to a request of somebody else's:
+// what the request carries is secret, but what is known to be none.
+func redactRequest(req *http.Request) redactor {
+	if req == nil {
+		return redact()
+	}
+	var secrets []string
+	account := ""
+	add := func(name, value string) {
+		switch strings.ToLower(name) {
+		case "accept", "accept-encoding", "accept-language", "content-length", "content-type", "grant_type", "scope", "user-agent":
+		case "account", "email", "login", "user", "username":
+			account = value
+		default:
+			secrets = append(secrets, value)
+		}
+	}
+	for name, values := range req.Header {
+		for _, value := range values {
+			add(name, value)
+			if strings.HasSuffix(name, "Authorization") {
+				secrets[len(secrets)-1] = value[strings.IndexByte(value, ' ')+1:] // the scheme is none
+			}
+		}
+	}
+	for _, cookie := range req.Cookies() {
+		add("", cookie.Value)
+	}
+	if _, password, ok := req.BasicAuth(); ok {
+		add("", password)
+	}
+	if req.URL != nil {
+		addForm(req.URL.Query(), add)
+		if password, ok := req.URL.User.Password(); ok {
+			add("", password)
+		}
+	}
+	addBody(req, add)
+	return redactor{redaction.OfAccount(account, secrets...)}
+}
+
+func addForm(form url.Values, add func(name, value string)) {
+	for name, values := range form {
+		for _, value := range values {
+			add(name, value)
+		}
+	}
+}
+
+// addBody adds the values of a body, if it can be had once more.
+func addBody(req *http.Request, add func(name, value string)) {
+	if req.GetBody == nil {
+		return
+	}
+	content, err := req.GetBody()
+	if err != nil {
+		return
+	}
+	defer content.Close()
+	body, _ := io.ReadAll(io.LimitReader(content, largestAnswer))
+	if kind := req.Header.Get("Content-Type"); strings.HasPrefix(kind, "application/x-www-form-urlencoded") {
+		if form, err := url.ParseQuery(string(body)); err == nil {
+			addForm(form, add)
+			return
+		}
+	}
+	var object map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if decoder.Decode(&object) != nil {
+		add("", string(body))
+		return
+	}
+	for name, value := range object {
+		for _, each := range valuesIn(value) {
+			add(name, each)
+		}
+	}
+}
 
 // text is for what may be long, and has been looked through for the secrets of
 // its call: it leaves out what looks like a token, and the names in e-mail

@@ -18,7 +18,7 @@ import (
 
 // Session is what a server issues: a token, and until when it is good.
 //
-// However it is printed, encoded as JSON or logged, the token is left out; in an
+// However it is printed, encoded as JSON or logged, token and state are left out; in an
 // unexported field of a struct fmt shows it all the same, see [Credentials]. Read
 // Token itself to use it.
 type Session struct {
@@ -40,7 +40,7 @@ type Session struct {
 	RenewableUntil time.Time
 }
 
-// String gives the expiry and leaves out the token.
+// String gives the expiry and leaves out the token and the state.
 func (s Session) String() string {
 	return fmt.Sprintf("{Token:%s ExpiresAt:%s}", redacted, s.ExpiresAt.Format(time.RFC3339))
 }
@@ -190,7 +190,7 @@ func NewClient(baseURL string, c CredentialsProvider, hc *http.Client) (*Client,
 	if hc != nil {
 		client.http = *hc
 	}
-	client.http.Transport = unfollowed{client.http.Transport}
+	client.http.Transport = unfollowed{sessionTransport(hc)}
 	return client, nil
 }
 
@@ -308,6 +308,11 @@ func (c *Client) call(ctx context.Context, op operation, method string, body []b
 	}
 
 	res, err := c.http.Do(req)
+	defer func() {
+		if err != nil && isTimeout(err) {
+			c.http.CloseIdleConnections() // the next attempt may be met with the same silence on another of them
+		}
+	}()
 	if err != nil {
 		var failed *url.Error
 		if errors.As(err, &failed) {
@@ -318,57 +323,12 @@ func (c *Client) call(ctx context.Context, op operation, method string, body []b
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, largestAnswer))
 	if res.StatusCode/100 != 2 {
-		return answer{}, c.refusal(op, res, text, secrets)
+		return answer{}, newAPIError(op, c.host, res, text, secrets, c.clock())
 	}
 	if err != nil {
 		return answer{}, c.fail(op, fmt.Errorf("read the answer: %w", secrets.error(err)))
 	}
 	return answer{res.Header, text}, nil
-}
-
-// refusal makes an error of an answer that is not a success.
-func (c *Client) refusal(op operation, res *http.Response, body []byte, secrets redactor) *APIError {
-	e := &APIError{
-		Op:         string(op),
-		Host:       c.host,
-		StatusCode: res.StatusCode,
-		header:     secrets.header(res.Header),
-	}
-	e.RetryAfter = lifetime.RetryAfter(res.Header, c.clock())
-
-	var parsed struct {
-		Error   any `json:"error"`
-		Message any `json:"message"`
-		Type    any `json:"type"`
-	}
-	if json.Unmarshal(body, &parsed) == nil {
-		e.Message, _ = parsed.Message.(string)
-		if e.Message == "" {
-			e.Message, _ = parsed.Error.(string)
-		}
-		e.Type, _ = parsed.Type.(string)
-		e.Message = secrets.quote(e.Message)
-		e.Type = secrets.quote(e.Type)
-	}
-	if e.Message == "" {
-		e.Message = secrets.quote(string(body))
-	}
-	if res.StatusCode/100 == 3 {
-		e.Message = "a redirect to " + secrets.quote(redirectTarget(res)) + ", which is not followed"
-	}
-	return e
-}
-
-// redirectTarget is the host that a redirect names, and nothing more of it: its
-// path and query are the server's to choose.
-func redirectTarget(res *http.Response) string {
-	if location := res.Header[targetOf]; len(location) > 0 && location[0] != "" {
-		target, err := res.Request.URL.Parse(location[0])
-		if err == nil && target.Host != "" {
-			return target.Host
-		}
-	}
-	return "an unknown host"
 }
 
 // unfollowed hides where a redirect leads from http.Client, which then has
@@ -380,11 +340,7 @@ type unfollowed struct{ base http.RoundTripper }
 const targetOf = "Location (not followed)"
 
 func (u unfollowed) RoundTrip(req *http.Request) (*http.Response, error) {
-	base := u.base
-	if base == nil {
-		base = http.DefaultTransport
-	}
-	res, err := base.RoundTrip(req)
+	res, err := u.base.RoundTrip(req)
 	if res != nil && res.Request == nil {
 		res.Request = req
 	}
@@ -396,6 +352,13 @@ func (u unfollowed) RoundTrip(req *http.Request) (*http.Response, error) {
 	hidden.Header[targetOf] = hidden.Header["Location"]
 	delete(hidden.Header, "Location")
 	return &hidden, err
+}
+
+// CloseIdleConnections passes on.
+func (u unfollowed) CloseIdleConnections() {
+	if base, ok := u.base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
 }
 
 // fail says what was tried, and where.

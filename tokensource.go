@@ -105,9 +105,7 @@ func New(config Config) (*TokenSource, error) {
 		Asks:    config.Credentials != nil,
 	}
 	ts.state.Known = ts.sharing != nil && ts.sharing.sealer != nil
-	if config.HTTPClient != nil {
-		ts.base = config.HTTPClient.Transport
-	}
+	ts.base = requestTransport(config.HTTPClient)
 	if client, ok := issuer.(*Client); ok {
 		ts.host, ts.credentials = client.host, client.retrieve
 	} else {
