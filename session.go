@@ -18,9 +18,9 @@ import (
 
 // Session is what a server issues: a token, and until when it is good.
 //
-// However it is printed, encoded as JSON or logged, token and state are left out; in an
-// unexported field of a struct fmt shows it all the same, see [Credentials]. Read
-// Token itself to use it.
+// However it is printed, encoded as JSON or logged, the token and the state are
+// left out; in an unexported field of a struct fmt shows them all the same, see
+// [Credentials]. Read the fields themselves to use them.
 type Session struct {
 	// Token is the JWT, or whatever else the server wants to see as a bearer
 	// token: visible ASCII characters, at most 16 KiB of them.
