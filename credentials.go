@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/jwtsession/jwtsession/internal/redaction"
 )
 
 // Credentials are what a person signs in with. They are their own
@@ -63,6 +65,11 @@ func (c Credentials) LogValue() slog.Value {
 // for any struct.
 func (c Credentials) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct{ Email, Password string }{c.Email, redacted})
+}
+
+// redactor returns that of a sign-in.
+func (c Credentials) redactor() redactor {
+	return redactor{redaction.OfAccount(c.Email, c.Password)}
 }
 
 // validate says what is missing, or cannot be sent.

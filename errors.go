@@ -1,9 +1,13 @@
 package jwtsession
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/jwtsession/jwtsession/internal/core"
+	"github.com/jwtsession/jwtsession/internal/lifetime"
 )
 
 var (
@@ -73,7 +78,7 @@ type APIError struct {
 	StatusCode int
 
 	// Type and Message are what the server says of it. Where its answer is not
-	// the JSON of the API, as that of a gateway, Message is the first 200
+	// JSON with a message, as that of a gateway, Message is the first 200
 	// printable characters of the body. A redirect, which is never followed, says
 	// here where it led.
 	Type, Message string
@@ -83,6 +88,90 @@ type APIError struct {
 	RetryAfter time.Duration
 
 	header http.Header
+}
+
+// NewAPIError makes an error of an answer that is no success, for an [Issuer]: op
+// is "create", "refresh" or "revoke". It reads the body, 1 MiB of it at most, and
+// closes it. No text in it has a part of what the request carried: of its
+// headers, its query, or a body that GetBody can give again. A secret that was
+// sent in another way the issuer must look for itself.
+func NewAPIError(op string, res *http.Response) *APIError {
+	host := ""
+	if res.Request != nil && res.Request.URL != nil {
+		host = res.Request.URL.Host
+	}
+	var body []byte
+	if res.Body != nil {
+		defer res.Body.Close()
+		body, _ = io.ReadAll(io.LimitReader(res.Body, largestAnswer))
+	}
+	return newAPIError(operation(op), host, res, body, redactRequest(res.Request), time.Now())
+}
+
+func newAPIError(op operation, host string, res *http.Response, body []byte, secrets redactor, now time.Time) *APIError {
+	e := &APIError{
+		Op:         string(op),
+		Host:       host,
+		StatusCode: res.StatusCode,
+		RetryAfter: lifetime.RetryAfter(res.Header, now),
+		header:     secrets.header(res.Header),
+	}
+	message, kind := said(body)
+	if message == "" {
+		message = string(body)
+	}
+	e.Message, e.Type = secrets.quote(message), secrets.quote(kind)
+	if res.StatusCode/100 == 3 {
+		e.Message = "a redirect to " + secrets.quote(redirectTarget(res)) + ", which is not followed"
+	}
+	return e
+}
+
+// said finds the message in a JSON answer, and of which type that is: where
+// PacerPro's API has them, and others (RFC 6749, section 5.2; RFC 9457, section
+// 3; JSON:API).
+func said(body []byte) (message, kind string) {
+	type texts struct {
+		Message any `json:"message"`
+		Detail  any `json:"detail"`
+	}
+	var all struct {
+		texts
+		Error       any     `json:"error"`
+		Description any     `json:"error_description"`
+		Short       any     `json:"msg"`
+		Title       any     `json:"title"`
+		Type        any     `json:"type"`
+		Errors      []texts `json:"errors"`
+	}
+	var wrong *json.UnmarshalTypeError // errors may be something else than a list
+	if err := json.Unmarshal(body, &all); err != nil && !errors.As(err, &wrong) {
+		return "", ""
+	}
+	first := append(all.Errors, texts{})[0]
+	for _, text := range []any{all.Message, all.Description, all.Detail, first.Message, first.Detail, all.Short, all.Error, all.Title} {
+		if message, _ = text.(string); message != "" {
+			break
+		}
+	}
+	kind, _ = all.Type.(string)
+	if kind == "" && all.Description != nil {
+		kind, _ = all.Error.(string)
+	}
+	return message, kind
+}
+
+// redirectTarget is the host that a redirect names, and nothing more of it: its
+// path and query are the server's to choose.
+func redirectTarget(res *http.Response) string {
+	location := append(res.Header[targetOf], res.Header["Location"]...)
+	if len(location) > 0 && location[0] != "" && res.Request != nil && res.Request.URL != nil {
+		target, err := res.Request.URL.Parse(location[0])
+		if err == nil && target.Host != "" {
+			return target.Host
+		}
+	}
+	return "an unknown host"
 }
 
 // Error says what was tried, where, what came back and what may help.
@@ -118,6 +207,9 @@ func (e *APIError) advice() string {
 // Is reports whether the status means target, which is one of this package's
 // errors.
 func (e *APIError) Is(target error) bool {
+	if e.Temporary() {
+		return false
+	}
 	switch e.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		if e.Op == string(opCreate) {
@@ -152,9 +244,11 @@ func (e *APIError) As(target any) bool {
 }
 
 // Temporary reports whether the same call may succeed later without anybody's
-// doing anything.
+// doing anything. A 403 that asks to wait is a limit of the rate, as a 429 is.
 func (e *APIError) Temporary() bool {
 	switch e.StatusCode {
+	case http.StatusForbidden:
+		return e.RetryAfter > 0
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return true
 	}
@@ -188,8 +282,29 @@ func kindOf(err error) errorKind {
 		return unusable
 	case errors.Is(err, ErrInvalidCredentials), errors.Is(err, ErrUnauthorized):
 		return rejected
+	case isMismatch(err):
+		return unusable
 	}
 	return temporary
+}
+
+// isMismatch reports whether the two ends of a connection do not go together, as
+// they will not a moment later either: the server is not who it should be, or
+// speaks no TLS. That a certificate has expired is none of this: a clock may be
+// set, and a certificate renewed.
+func isMismatch(err error) bool {
+	var (
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		record    tls.RecordHeaderError
+	)
+	return errors.As(err, &authority) || errors.As(err, &name) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
+}
+
+// isTimeout reports whether an attempt ran out of time.
+func isTimeout(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) && network.Timeout()
 }
 
 // isLocal reports whether a failure is of the program's own code, a provider for

@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/jwtsession/jwtsession/internal/redaction"
 )
 
 // failure returns the error of a call that is answered so.
@@ -74,6 +77,83 @@ func TestWhatAStatusMeansDependsOnTheCall(t *testing.T) {
 	}
 }
 
+// S5: what has a time to wait is a limit, whatever its name.
+func TestA403ThatAsksToWaitIsALimitOfTheRate(t *testing.T) {
+	for op, wait := range map[operation]string{opCreate: "30", opRefresh: "30", opRevoke: time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)} {
+		err := failure(t, op, 403, http.Header{"Retry-After": {wait}}, "")
+		var api *APIError
+		if !errors.As(err, &api) || !api.Temporary() || kindOf(err) != temporary || errors.Is(err, ErrInvalidCredentials) || errors.Is(err, ErrUnauthorized) || retryAfterOf(err) <= 0 {
+			t.Errorf("%s: got %v, want it temporary, and no judgement", op, err)
+		}
+		for _, wait := range []string{"0", "-1", "soon"} {
+			if err := failure(t, op, 403, http.Header{"Retry-After": {wait}}, ""); kindOf(err) != rejected {
+				t.Errorf("%s with Retry-After %s: got %v, want it permanent", op, wait, err)
+			}
+		}
+		if err := failure(t, op, 401, http.Header{"Retry-After": {"30"}}, ""); kindOf(err) != rejected {
+			t.Errorf("%s: got %v, want a 401 permanent", op, err)
+		}
+	}
+}
+
+// S5: for an issuer of somebody else's.
+func TestAnIssuersErrorIsThatOfItsAnswerWithoutItsSecrets(t *testing.T) {
+	const secret = "CANARY-9f8e7d6c"
+	body := &stream{Reader: strings.NewReader(`{"error":"invalid_grant","error_description":"no such thing"}`)}
+	request := func(change func(*http.Request), body string) *http.Request {
+		req, _ := http.NewRequest("POST", "https://api.example.com:8443/token", strings.NewReader(body))
+		if change != nil {
+			change(req)
+		}
+		return req
+	}
+	res := &http.Response{StatusCode: 429, Header: http.Header{"Retry-After": {"7"}, "X-Request-Id": {"request-1"}}, Body: body, Request: request(nil, "")}
+	got := NewAPIError("refresh", res)
+	if want := `jwtsession: refresh at api.example.com:8443: 429 Too Many Requests: "no such thing" (invalid_grant); the server asks to wait 7s`; got.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", got, want)
+	}
+	if body.closed != 1 || !body.ended || !got.Temporary() {
+		t.Errorf("the body was closed %d times and read to its end: %v, want both, and the error temporary", body.closed, body.ended)
+	}
+	for name, req := range map[string]*http.Request{
+		"a bearer token":     request(func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) }, ""),
+		"a password":         request(func(r *http.Request) { r.SetBasicAuth("clerk", secret) }, ""),
+		"a header":           request(func(r *http.Request) { r.Header.Set("X-Auth-Token", secret) }, ""),
+		"a cookie":           request(func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "SID", Value: secret}) }, ""),
+		"a query":            request(func(r *http.Request) { r.URL.RawQuery = "sid=" + secret }, ""),
+		"a URL's password":   request(func(r *http.Request) { r.URL.User = url.UserPassword("clerk", secret) }, ""),
+		"a JSON body":        request(nil, `{"username":"clerk","nested":{"password":"`+secret+`"}}`),
+		"a body of anything": request(nil, `<password>`+secret+`</password>`),
+		"a form": request(func(r *http.Request) {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+		},
+			"grant_type=password&scope=read&username=clerk%40example.com&password="+secret),
+	} {
+		for _, text := range []string{"you sent " + secret, jsonOf(map[string]string{"message": "it ends in " + secret[10:], "type": secret})} {
+			e := NewAPIError("create", &http.Response{StatusCode: 401, Header: http.Header{"X-Request-Id": {secret}}, Body: newBody(text), Request: req})
+			shownNowhere(t, name, e)
+			if !strings.Contains(e.Message, "left out") || strings.Contains(e.Error(), secret[10:]) {
+				t.Errorf("%s: got %v, want the text left out", name, e)
+			}
+		}
+		const fine = "Invalid username or password for grant_type password."
+		if name == "a form" || name == "a JSON body" || name == "a bearer token" {
+			if e := NewAPIError("create", &http.Response{StatusCode: 401, Body: newBody(fine), Request: req}); e.Message != fine || !errors.Is(e, ErrInvalidCredentials) {
+				t.Errorf("%s: got %v, want what the server says", name, e)
+			}
+		}
+	}
+	for _, res := range []*http.Response{{StatusCode: 500}, {StatusCode: 302, Header: http.Header{"Location": {"https://" + secret + "/"}}}, {StatusCode: 307, Request: &http.Request{}}} {
+		if e := NewAPIError("create", res); e.StatusCode != res.StatusCode || strings.Contains(e.Error(), "CANARY") {
+			t.Errorf("got %v, want an error of status %d that shows no target", e, res.StatusCode)
+		}
+	}
+	moved := &http.Response{StatusCode: 302, Header: http.Header{"Location": {"https://other.example.com/CANARY?CANARY"}}, Request: request(nil, "")}
+	if e := NewAPIError("create", moved); e.Message != "a redirect to other.example.com, which is not followed" {
+		t.Errorf("got %v, want the host that the redirect names", e)
+	}
+}
+
 // S5: for code that knows oauth2's error.
 func TestAnAPIErrorIsARetrieveErrorToo(t *testing.T) {
 	header := http.Header{"X-Amzn-Requestid": {"request-1"}, "Set-Cookie": {"session=CANARY"}, "Location": {"https://a.example/?CANARY"}, "X-Auth-Token": {"CANARY"}}
@@ -115,18 +195,29 @@ func TestAnErrorSaysWhatTheServerSaid(t *testing.T) {
 		`{"Message":"User is not authorized"}`:                {"User is not authorized", ""},
 		`{"message":"","error":"the second"}`:                 {"the second", ""},
 		`{"message":{"a":1},"error":"a string","type":7}`:     {"a string", ""},
-		`{"message":"` + long + `"}`:                          {long[:2*longestQuote], ""},
+		`{"message":"` + long + `"}`:                          {long[:2*redaction.LongestQuote], ""},
 		"{\"message\":\"two\\nlines\\u0000\\u001b[31m red\"}": {"two lines[31m red", ""},
 		"":                                  {"", ""},
 		"\n\t ":                             {"", ""},
 		"<html>\n<h1>502  Bad Gateway</h1>": {"<html> <h1>502 Bad Gateway</h1>", ""},
 		"plain \x00\x01\xff\u202e words":    {"plain words", ""},
 		"\x1f\x8b\x08\x00\x00\x00":          {"", ""},
-		long:                                {long[:2*longestQuote], ""},
+		long:                                {long[:2*redaction.LongestQuote], ""},
 		strings.Repeat("5 MB ", 1<<20):      {strings.TrimSpace(strings.Repeat("5 MB ", 40)), ""},
 		`["a","b"]`:                         {`["a","b"]`, ""},
-		`{"errors":[{"detail":"no"}]}`:      {`{"errors":[{"detail":"no"}]}`, ""},
-		`{"message":"cut off`:               {`{"message":"cut off`, ""},
+		`{"error":"invalid_grant","error_description":"The refresh token has expired."}`:   {"The refresh token has expired.", "invalid_grant"},
+		`{"detail":"No active account found with the given credentials"}`:                  {"No active account found with the given credentials", ""},
+		`{"type":"https://example.com/probs/no","title":"Not here","detail":"Look again"}`: {"Look again", "https://example.com/probs/no"},
+		`{"type":"about:blank","title":"Not here","status":404}`:                           {"Not here", "about:blank"},
+		`{"errors":[{"detail":"no"}]}`:                                                     {"no", ""},
+		`{"errors":[{"message":"no","detail":"not at all"},{"message":"second"}]}`:         {"no", ""},
+		`{"errors":{"email":["is no address"]},"title":"One is wrong"}`:                    {"One is wrong", ""},
+		`{"errors":["a","b"],"error":"c"}`:                                                 {"c", ""},
+		`{"errors":[]}`:                                                                    {`{"errors":[]}`, ""},
+		`{"msg":"Bad token","error":7}`:                                                    {"Bad token", ""},
+		`{"statusCode":401,"message":"Who?","error":"Unauthorized"}`:                       {"Who?", ""},
+		`{"message":null,"detail":{"a":1},"msg":"","title":"a title"}`:                     {"a title", ""},
+		`{"message":"cut off`:                                                              {`{"message":"cut off`, ""},
 	}
 	for body, want := range cases {
 		for _, op := range []operation{opCreate, opRefresh, opRevoke} {
@@ -184,36 +275,6 @@ func TestErrorsOfTheNetworkAreTemporaryAndThoseOfTheProgramAreNot(t *testing.T) 
 		if _, err := client.Create(t.Context()); err == nil || kindOf(err) != unusable || !strings.Contains(err.Error(), "CredentialsProvider") {
 			t.Errorf("without a provider: got %v, want an error that says what to give", err)
 		}
-	}
-}
-
-// S6: seconds or a date; never negative, never beyond an hour.
-func TestRetryAfterIsBetweenZeroAndAnHourWhateverItSays(t *testing.T) {
-	now := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
-	in := func(d time.Duration) string { return now.Add(d).Format(http.TimeFormat) }
-	cases := map[string]time.Duration{
-		"": 0, "0": 0, "1": time.Second, " 90 ": 90 * time.Second, "3599": 3599 * time.Second, "3600": time.Hour, "3601": time.Hour,
-		"86400": time.Hour, "9223372036": time.Hour, "9223372037": time.Hour, "9223372036854775807": time.Hour,
-		"9223372036854775808": time.Hour, "99999999999999999999999999": time.Hour, "18446744073709551616": time.Hour,
-		"-1": 0, "-9223372036854775808": 0, "-99999999999999999999999999": 0,
-		"soon": 0, "1.5": 0, "1e3": 0, "0x10": 0, "١٢": 0, "NaN": 0, "5 seconds": 0, "1,2": 0,
-		in(0): 0, in(time.Second): time.Second, in(10 * time.Minute): 10 * time.Minute, in(25 * time.Hour): time.Hour, in(-time.Hour): 0,
-		"Tuesday, 03-Feb-26 04:06:06 GMT": time.Minute, // RFC 850
-		"Tue Feb  3 04:06:06 2026":        time.Minute, // asctime
-		"Fri, 31 Dec 9999 23:59:59 GMT":   time.Hour,
-		"Mon, 01 Jan 0001 00:00:00 GMT":   0,
-		"Tue, 03 Feb 2026 04:06:06 +0000": 0, // no date of HTTP
-		"Tue, 99 Feb 2026 04:06:06 GMT":   0,
-		strings.Repeat("9", 10_000):       time.Hour,
-		"-" + strings.Repeat("9", 10_000): 0,
-	}
-	for value, want := range cases {
-		if got := parseRetryAfter(http.Header{"Retry-After": {value}}, now); got != want {
-			t.Errorf("%.60q: got %v, want %v", value, got, want)
-		}
-	}
-	if got := parseRetryAfter(http.Header{}, now); got != 0 {
-		t.Errorf("without a header: got %v, want 0", got)
 	}
 }
 

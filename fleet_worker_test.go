@@ -21,8 +21,8 @@ import (
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
-// TestMain makes the test binary one process of a fleet if it was started as
-// such.
+// TestMain makes the test binary one process of a fleet, or one that is to make a
+// request, if it was started as such.
 func TestMain(m *testing.M) {
 	if role := os.Getenv(workerVariable); role != "" {
 		var w worker
@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		w.run()
+		os.Exit(0)
+	}
+	if base := os.Getenv(localVariable); base != "" {
+		requestLocally(base)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtsession/jwtsession/internal/lifetime"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -17,7 +18,7 @@ func TestTheLogTellsWhoWhatWhenAndTheAttempt(t *testing.T) {
 		box.Inject(sessiontest.OpRefresh, 1, sessiontest.Fault{Status: 503, Body: "busy with clerk@example.com", ContentType: "text/plain"})
 		var r testimony
 		ts := newSource(t, box, r.listen)
-		jti := decodeClaims(token(t, ts)).jti
+		jti := lifetime.OfToken(token(t, ts)).ID
 		pass(time.Until(ts.Status().RefreshAt) + 2*time.Second)
 		var signedIn, failed, refreshed map[string]any
 		lines := strings.Split(strings.TrimSpace(r.json.String()), "\n")

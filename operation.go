@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/internal/core"
+	"github.com/jwtsession/jwtsession/internal/lifetime"
 )
 
 // inFlight marks the context of a source's own operations. It holds the source
@@ -130,7 +131,7 @@ func (ts *TokenSource) call(ctx context.Context, op operation, old Session, call
 
 // accept checks what an issuer returned.
 func (ts *TokenSource) accept(op operation, s *Session) error {
-	if s.ExpiresAt.Unix() > latestExpiry {
+	if s.ExpiresAt.Unix() > lifetime.Latest {
 		s.ExpiresAt = time.Time{} // as the Client has it: a mistake, milliseconds for instance
 	}
 	if err := checkToken(s.Token); err != nil {

@@ -1,33 +1,101 @@
 package jwtsession
 
 import (
+	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
-// origin is a scheme, a host and a port (RFC 6454). The host is in lower case,
-// and the port is left out where it is the scheme's own.
+// origin is a scheme, a host and a port (RFC 6454). The host is as readHost has
+// it, and the port is left out where it is the scheme's own.
 type origin struct{ scheme, host string }
 
 func (o origin) String() string { return o.scheme + "://" + o.host }
 
 // matches reports whether a request for u goes to this origin.
 func (o origin) matches(u *url.URL) bool {
-	return u.Scheme == o.scheme && u.Host == o.host || originOf(u) == o
+	if u.Scheme == o.scheme && u.Host == o.host {
+		return true
+	}
+	return originOf(u) == o
 }
 
-// originOf returns the origin of an absolute URL.
+// originOf returns the origin of an absolute URL; none, if no request could be
+// sent to its host.
 func originOf(u *url.URL) origin {
-	o := origin{strings.ToLower(u.Scheme), strings.TrimSuffix(strings.ToLower(u.Host), ":")}
-	switch o.scheme {
-	case "https":
-		o.host = strings.TrimSuffix(o.host, ":443")
-	case "http":
-		o.host = strings.TrimSuffix(o.host, ":80")
+	host, err := readHost(u.Hostname())
+	if err != nil {
+		return origin{}
+	}
+	o := origin{strings.ToLower(u.Scheme), host}
+	if strings.Contains(host, ":") {
+		o.host = "[" + host + "]"
+	}
+	if port := u.Port(); port != "" && !(o.scheme == "https" && port == "443") && !(o.scheme == "http" && port == "80") {
+		o.host += ":" + port
 	}
 	return o
+}
+
+// readHost is the one reading of a host that there is, and what is sent there goes
+// to the host as it was read: a name in lower case, without the dot at its end,
+// and in ASCII (RFC 5890), and an address in its shortest form (RFC 5952). So
+// http.ProxyFromEnvironment, which lets no proxy see what is for "localhost",
+// knows it in all its spellings.
+func readHost(host string) (string, error) {
+	if strings.Contains(host, ":") {
+		address, err := netip.ParseAddr(host)
+		return address.String(), err
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if host == "" {
+		return "", errors.New("it is empty")
+	}
+	if strings.ContainsFunc(host, func(c rune) bool { return c >= utf8.RuneSelf }) {
+		return punycode(host)
+	}
+	return host, nil
+}
+
+// punycode encodes a name that is not ASCII (RFC 3492). That net/http does in the
+// Host header, and nothing else to the name; what it connects to, it reads in
+// ways of its own, and so must be given ASCII.
+func punycode(host string) (string, error) {
+	var wire bytes.Buffer
+	sent := http.Request{URL: &url.URL{Host: host}}
+	if err := sent.Write(&wire); err != nil {
+		return "", err
+	}
+	read, err := http.ReadRequest(bufio.NewReader(&wire))
+	if err != nil {
+		return "", err
+	}
+	return read.Host, nil
+}
+
+// normalized returns u with its host as readHost has it: u itself if that is
+// how it stands there, as it nearly always does.
+func normalized(u *url.URL) *url.URL {
+	plain := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == ':'
+	}
+	if !strings.ContainsFunc(u.Host, func(c rune) bool { return !plain(c) }) && !strings.HasSuffix(u.Hostname(), ".") {
+		return u
+	}
+	o := originOf(u)
+	if o == (origin{}) || o.host == u.Host {
+		return u
+	}
+	normal := *u
+	normal.Host = o.host
+	return &normal
 }
 
 // parseOrigin reads one of Config.Origins.
@@ -42,28 +110,33 @@ func parseOrigin(s string) (origin, error) {
 	return originOf(u), nil
 }
 
-// parseSecureURL reads an absolute URL that secrets may be sent to. Its errors
-// do not repeat a URL that may hold a password.
+// parseSecureURL reads an absolute URL that secrets may be sent to, and
+// normalizes its host. Its errors do not repeat a URL that may hold a password.
 func parseSecureURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil {
 		return nil, fmt.Errorf("jwtsession: the URL of the API is not a URL: give one like %s", DefaultBaseURL)
 	}
-	switch {
-	case u.Hostname() == "":
+	if u.Hostname() == "" {
 		return nil, fmt.Errorf("jwtsession: the URL of the API has no host: give one like %s", DefaultBaseURL)
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+	}
+	host, err := readHost(u.Hostname())
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("jwtsession: %q in the URL of the API is no host: give one like %s", u.Hostname(), DefaultBaseURL)
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(host)):
 		return nil, fmt.Errorf("%w: %s://%s would send secrets in the clear: use https", ErrInsecureURL, u.Scheme, u.Host)
 	case u.User != nil:
 		return nil, fmt.Errorf("jwtsession: the URL of the API at %s has a user name in it: credentials go into Config.Credentials", u.Host)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, fmt.Errorf("jwtsession: the URL of the API at %s has a query or a fragment: leave it out", u.Host)
 	}
-	return u, nil
+	return normalized(u), nil
 }
 
-// isLoopback reports whether a connection to host stays on this machine.
+// isLoopback reports whether a connection to a host, as readHost has it, stays on
+// this machine.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/internal/core"
+	"github.com/jwtsession/jwtsession/internal/lifetime"
 	"github.com/jwtsession/jwtsession/internal/sealing"
 )
 
@@ -147,7 +148,7 @@ func openEntry(e cache.Entry, now time.Time, ahead time.Duration, sealer *sealin
 	if f.session.Expires == 0 {
 		f.session.Issued = min(f.session.Issued, core.Moment(r.Issued))
 	}
-	if exp := decodeClaims(r.Session.Token).expiry; !exp.IsZero() && f.session.Expires != 0 {
+	if exp := lifetime.OfToken(r.Session.Token).Expiry; !exp.IsZero() && f.session.Expires != 0 {
 		bound := momentOf(exp.Add(ahead))
 		if f.doubtful = bound != 0 && bound <= momentOf(now) && f.session.Expires > momentOf(now); !f.doubtful && bound != 0 {
 			f.session.Expires = min(f.session.Expires, bound)
@@ -178,7 +179,7 @@ func (r *noticeRecord) notice(ttl time.Duration, id string, refused bool) *core.
 		op = string(opCreate)
 	}
 	e := &APIError{Op: op, Host: r.Host, StatusCode: r.StatusCode, Type: r.Type, Message: r.Message}
-	limit := longestRetryAfter
+	limit := lifetime.LongestRetryAfter
 	if refused {
 		limit = core.LongestLockout // without an API's own limit a store's clock could lock an account out
 	} else {

@@ -1,187 +1,119 @@
 package jwtsession
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
-	"html"
+	"fmt"
+	"io"
 	"net/http"
-	"regexp"
-	"slices"
-	"strconv"
+	"net/url"
+	"reflect"
 	"strings"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"golang.org/x/oauth2"
+
+	"github.com/jwtsession/jwtsession/internal/redaction"
 )
 
-const (
-	// redacted stands wherever a secret was.
-	redacted = "[redacted]"
+// redacted stands wherever a secret of ours would be printed.
+const redacted = redaction.Redacted
 
-	longestQuote = 200      // characters of what a server says, in an error
-	longestScan  = 64 << 10 // bytes of it that are looked through for them
-	shortestStub = 12       // characters of a secret that a text ends in the middle of
-)
+// redactor decides what may be shown of what is not ours to word: a server's
+// answers, and the errors of a transport, a provider or an issuer. What has a
+// part of a secret in it is left out whole.
+type redactor struct{ secrets *redaction.Secrets }
 
-// jwtShape finds tokens wherever a server's answer repeats one, its own or
-// somebody else's, whole or cut off.
-var jwtShape = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}=*(\.[A-Za-z0-9_-]*=*)*`)
+// redact returns the redactor of a call with these secrets.
+func redact(secrets ...string) redactor { return redactor{redaction.Of(secrets...)} }
 
-// issuedToken finds the token of a session in an answer that should have none.
-var issuedToken = regexp.MustCompile(`(?i)("jwtToken"\s*:\s*")(?:[^"\\]|\\.)*`)
-
-// emailShape finds e-mail addresses, of which a log has the domain only. It
-// finds the password of a URL, too.
-var emailShape = regexp.MustCompile(`[^\s"'<>()\[\]\\,;:=&?%/@]+(@|%40)([A-Za-z0-9-]+\.)`)
-
-// redactor strikes secrets out of what is not ours to word: a server's answers,
-// and the errors of a transport or an issuer.
-type redactor []string
-
-func redact(secrets ...string) redactor {
-	var all redactor
-	for _, secret := range secrets {
-		if secret == "" {
-			continue
-		}
-		all = append(all, secret)
-		if shown := printable(secret); shown != secret && shown != "" {
-			all = append(all, shown)
+// redactRequest returns the redactor of an answer to a request of somebody else's:
+// what the request carries is secret, but what is known to be none.
+func redactRequest(req *http.Request) redactor {
+	if req == nil {
+		return redact()
+	}
+	var secrets []string
+	account := ""
+	add := func(name, value string) {
+		switch strings.ToLower(name) {
+		case "accept", "accept-encoding", "accept-language", "content-length", "content-type", "grant_type", "scope", "user-agent":
+		case "account", "email", "login", "user", "username":
+			account = value
+		default:
+			secrets = append(secrets, value)
 		}
 	}
-	return all
-}
-
-// text strikes out the secrets, whatever looks like a token, and the names of
-// e-mail addresses.
-func (r redactor) text(text string) string {
-	text = r.strike(text)
-	text = jwtShape.ReplaceAllString(text, redacted)
-	text = issuedToken.ReplaceAllString(text, "${1}"+redacted)
-	return emailShape.ReplaceAllString(text, redacted+"${1}${2}")
-}
-
-// quote is the first printable characters of a text, without secrets. What is
-// left out of a text may join the parts of a secret, so it is looked through
-// once more without it.
-func (r redactor) quote(text string) string {
-	text = text[:min(len(text), longestScan)]
-	text = r.text(printable(r.text(text)))
-	n := 0
-	for at := range text {
-		if n++; n > longestQuote {
-			return strings.TrimSpace(text[:at])
-		}
-	}
-	return text
-}
-
-// strike replaces the secrets.
-func (r redactor) strike(text string) string {
-	var b strings.Builder
-	for at := 0; at < len(text); {
-		length := 0
-		for _, secret := range r {
-			length = max(length, spelledAt(text[at:], secret))
-		}
-		if length == 0 {
-			b.WriteByte(text[at])
-			at++
-			continue
-		}
-		b.WriteString(redacted)
-		at += length
-	}
-	return b.String()
-}
-
-// spelledAt returns how long a secret is at the start of a text, in which it may
-// stand as it is or escaped, wholly or in part; zero if it is not there. A text
-// that ends within a secret counts as well.
-func spelledAt(text, secret string) int {
-	ends, characters := []int{0}, 0 // all places where the characters so far may end
-	for _, c := range secret {
-		var further []int
-		for _, end := range ends {
-			if end == len(text) && characters >= shortestStub {
-				return end
-			}
-			for _, length := range spelled(text[end:], c) {
-				if length > 0 && !slices.Contains(further, end+length) {
-					further = append(further, end+length)
-				}
+	for name, values := range req.Header {
+		for _, value := range values {
+			add(name, value)
+			if strings.HasSuffix(name, "Authorization") {
+				secrets[len(secrets)-1] = value[strings.IndexByte(value, ' ')+1:] // the scheme is none
 			}
 		}
-		if len(further) == 0 {
-			return 0
-		}
-		ends = further
-		characters++
 	}
-	return slices.Max(ends)
+	for _, cookie := range req.Cookies() {
+		add("", cookie.Value)
+	}
+	if _, password, ok := req.BasicAuth(); ok {
+		add("", password)
+	}
+	if req.URL != nil {
+		addForm(req.URL.Query(), add)
+		if password, ok := req.URL.User.Password(); ok {
+			add("", password)
+		}
+	}
+	addBody(req, add)
+	return redactor{redaction.OfAccount(account, secrets...)}
 }
 
-// spelled returns how many bytes at the start of a text stand for c: as the
-// character itself, and as its escape in a URL, in JSON or in HTML.
-func spelled(text string, c rune) (lengths [2]int) {
-	if text == "" {
-		return lengths
-	}
-	if got, length := utf8.DecodeRuneInString(text); got == c {
-		lengths[0] = length
-	}
-	switch text[0] {
-	case '%':
-		if raw := string(c); len(text) >= 3*len(raw) && percentDecodes(text[:3*len(raw)], raw) {
-			lengths[1] = 3 * len(raw)
-		}
-	case '+':
-		if c == ' ' {
-			lengths[1] = 1
-		}
-	case '\\':
-		lengths[1] = escaped(text, c)
-	case '&':
-		end := strings.IndexByte(text[:min(len(text), 12)], ';') + 1
-		if end > 0 && html.UnescapeString(text[:end]) == string(c) {
-			lengths[1] = end
+func addForm(form url.Values, add func(name, value string)) {
+	for name, values := range form {
+		for _, value := range values {
+			add(name, value)
 		}
 	}
-	return lengths
 }
 
-// percentDecodes reports whether text is raw with each byte percent-encoded.
-func percentDecodes(text, raw string) bool {
-	for i := range len(raw) {
-		b, err := strconv.ParseUint(text[3*i+1:3*i+3], 16, 8)
-		if text[3*i] != '%' || err != nil || byte(b) != raw[i] {
-			return false
+// addBody adds the values of a body, if it can be had once more.
+func addBody(req *http.Request, add func(name, value string)) {
+	if req.GetBody == nil {
+		return
+	}
+	content, err := req.GetBody()
+	if err != nil {
+		return
+	}
+	defer content.Close()
+	body, _ := io.ReadAll(io.LimitReader(content, largestAnswer))
+	if kind := req.Header.Get("Content-Type"); strings.HasPrefix(kind, "application/x-www-form-urlencoded") {
+		if form, err := url.ParseQuery(string(body)); err == nil {
+			addForm(form, add)
+			return
 		}
 	}
-	return true
+	var object map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if decoder.Decode(&object) != nil {
+		add("", string(body))
+		return
+	}
+	for name, value := range object {
+		for _, each := range valuesIn(value) {
+			add(name, each)
+		}
+	}
 }
 
-// escaped returns how long c's escape in a JSON string is.
-func escaped(text string, c rune) int {
-	if len(text) >= 2 {
-		if at := strings.IndexByte(`"\/bfnrt`, text[1]); at >= 0 && rune("\"\\/\b\f\n\r\t"[at]) == c {
-			return 2
-		}
-	}
-	length := 0
-	for _, unit := range utf16.Encode([]rune{c}) {
-		rest := text[length:]
-		if len(rest) < 6 || rest[:2] != `\u` {
-			return 0
-		}
-		if got, err := strconv.ParseUint(rest[2:6], 16, 16); err != nil || uint16(got) != unit {
-			return 0
-		}
-		length += 6
-	}
-	return length
-}
+// text is for what may be long, and has been looked through for the secrets of
+// its call: it leaves out what looks like a token, and the names in e-mail
+// addresses.
+func (r redactor) text(text string) string { return r.secrets.Text(text) }
+
+// quote is for what stands in an error: the first 200 printable characters.
+func (r redactor) quote(text string) string { return r.secrets.Quote(text) }
 
 // shownHeaders are those of a failed answer that help to find out why, and that
 // no server puts a secret into.
@@ -201,24 +133,42 @@ func (r redactor) header(header http.Header) http.Header {
 	return clean
 }
 
-// error returns err itself if its text holds no secret.
+// error returns an error that may be shown, and is err itself where that may be.
+// Our own words may have anything in common with a secret: they are in an error
+// whoever signs in.
 func (r redactor) error(err error) error {
-	if err == nil {
-		return nil
+	switch own := err.(type) {
+	case nil, *callError:
+		return err // it has been looked through
+	case *unusableError:
+		return &unusableError{r.error(own.err), own.local}
+	case *APIError:
+		return r.answer(own)
 	}
-	text := err.Error()
-	clean := jwtShape.ReplaceAllString(r.strike(text), redacted)
-	if clean == text {
+	if !r.secrets.Shows(err.Error()) {
 		return err
 	}
+	text := fmt.Sprintf("%s (%T)", redaction.LeftOut, err)
+	var api *APIError
+	if r.as(err, &api) {
+		text += ": " + api.Error()
+	}
 	return &redactedError{
-		text: clean,
+		text: text,
 		is:   func(target error) bool { return errors.Is(err, target) },
 		as:   func(target any) bool { return r.as(err, target) },
 	}
 }
 
-// as offers what tells whether an attempt is worth repeating, without secrets.
+// answer is what may be shown of an issuer's error.
+func (r redactor) answer(e *APIError) *APIError {
+	clean := *e
+	clean.Type, clean.Message = r.quote(e.Type), r.quote(e.Message)
+	clean.header = r.header(e.header)
+	return &clean
+}
+
+// as offers what an error is, as far as that shows no secret itself.
 func (r redactor) as(err error, target any) bool {
 	switch target := target.(type) {
 	case **APIError:
@@ -226,14 +176,11 @@ func (r redactor) as(err error, target any) bool {
 		if !errors.As(err, &api) {
 			return false
 		}
-		clean := *api
-		clean.Type, clean.Message = r.quote(api.Type), r.quote(api.Message)
-		clean.header = r.header(api.header)
-		*target = &clean
+		*target = r.answer(api)
 		return true
 	case **oauth2.RetrieveError:
-		var clean *APIError
-		return r.as(err, &clean) && clean.As(target)
+		var api *APIError
+		return errors.As(err, &api) && r.answer(api).As(target)
 	case **unusableError:
 		var unusable *unusableError
 		if !errors.As(err, &unusable) {
@@ -242,10 +189,25 @@ func (r redactor) as(err error, target any) bool {
 		*target = &unusableError{r.error(unusable.err), unusable.local}
 		return true
 	}
+	place := reflect.ValueOf(target).Elem()
+	before := reflect.ValueOf(place.Interface())
+	for ; err != nil; err = errors.Unwrap(err) {
+		if !errors.As(err, target) {
+			break
+		}
+		if found, ok := place.Interface().(error); ok && !r.secrets.Shows(found.Error()) {
+			return true
+		}
+	}
+	if before.IsValid() {
+		place.Set(before)
+	} else {
+		place.SetZero()
+	}
 	return false
 }
 
-// redactedError stands for an error whose text holds a secret. It still Is what
+// redactedError stands for an error whose text is left out. It still Is what
 // that was, but does not let go of it. What it knows is in functions, which
 // nobody can print.
 type redactedError struct {
@@ -258,16 +220,12 @@ func (e *redactedError) Error() string        { return e.text }
 func (e *redactedError) Is(target error) bool { return e.is(target) }
 func (e *redactedError) As(target any) bool   { return e.as(target) }
 
-// printable is the printable characters of a text, its white space folded.
-func printable(text string) string {
-	shown := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text)
-	return strings.Join(strings.Fields(shown), " ")
+// callError says what was tried, in our own words, and why it failed: an error of
+// ours, or one that a redactor has let through.
+type callError struct {
+	tried string
+	err   error
 }
+
+func (e *callError) Error() string { return "jwtsession: " + e.tried + ": " + e.err.Error() }
+func (e *callError) Unwrap() error { return e.err }

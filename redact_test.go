@@ -2,97 +2,68 @@ package jwtsession
 
 import (
 	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"html"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
 	"net/url"
+	"os"
 	"strings"
+	"sync"
 	"testing"
-	"unicode/utf16"
+
+	"github.com/jwtsession/jwtsession/internal/redaction"
 )
 
-// spellings are the ways in which a server may repeat a text.
-func spellings(secret string) map[string]string {
-	var ascii, hex, decimal, utf16LE strings.Builder
-	for _, unit := range utf16.Encode([]rune(secret)) {
-		fmt.Fprintf(&ascii, `\u%04X`, unit)
-		utf16LE.WriteString(string([]byte{byte(unit), byte(unit >> 8)}))
-	}
-	for _, b := range []byte(secret) {
-		fmt.Fprintf(&hex, "%%%02x", b)
-	}
-	for _, r := range secret {
-		fmt.Fprintf(&decimal, "&#%d;", r)
-	}
-	var plain bytes.Buffer
-	encoder := json.NewEncoder(&plain)
-	encoder.SetEscapeHTML(false)
-	encoder.Encode(secret)
-	return map[string]string{
-		"as it is":              secret,
-		"JSON":                  jsonOf(secret),
-		"JSON, not for HTML":    strings.TrimSpace(plain.String()),
-		"JSON, slashes escaped": strings.ReplaceAll(plain.String(), "/", `\/`),
-		"JSON in ASCII":         `"` + ascii.String() + `"`,
-		"a URL's query":         url.QueryEscape(secret),
-		"a URL's path":          url.PathEscape(secret),
-		"percent-encoded":       hex.String(),
-		"HTML":                  html.EscapeString(secret),
-		"HTML by numbers":       decimal.String(),
-		"UTF-16":                utf16LE.String(),
-		"with NULs":             strings.Join(strings.Split(secret, ""), "\x00"),
-	}
+// lockedBuffer is what a logger writes to while a test reads it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
 }
 
-// X1
-func TestASecretIsStruckOutHoweverItIsSpelled(t *testing.T) {
-	for _, secret := range []string{"CANARY", canaryPassword, canaryOpaque, "C%41NARY%%+ +", `C\\u0041\NARY"`, "CANARY&amp;&#65;", "CANARY\t CANARY", "CANARY漢字\U0001D11E"} {
-		for name, spelled := range spellings(secret) {
-			if name == "UTF-16" && strings.ContainsFunc(secret, func(r rune) bool { return r > 0xff }) {
-				continue // its halves are no characters of the secret, and are not shown as such
-			}
-			for _, text := range []string{spelled, "before " + spelled + " after", "wrong: {" + spelled + "}", spelled + spelled} {
-				got := redact(secret).quote(text)
-				if !strings.Contains(got, redacted) || strings.Contains(strings.ReplaceAll(got, redacted, ""), "NARY") {
-					t.Errorf("%q %s: got %q, want it struck out", secret, name, got)
-				}
-				if strings.Contains(text, "before") && (!strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after")) {
-					t.Errorf("%q %s: got %q, want what stands around it", secret, name, got)
-				}
-			}
-		}
-	}
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
 }
 
-// X1: a server may cut a message off, and so do we.
-func TestASecretThatATextEndsInIsStruckOut(t *testing.T) {
-	for length := shortestStub; length < len(canaryOpaque); length++ {
-		if got := redact(canaryOpaque).quote("bad token " + canaryOpaque[:length]); got != "bad token "+redacted {
-			t.Errorf("cut off after %d characters: got %q, want it struck out", length, got)
-		}
-	}
-	scanned := strings.Repeat("\x00", longestScan-30) + canaryOpaque
-	if got := redact(canaryOpaque).quote(scanned); got != redacted {
-		t.Errorf("at the end of what is looked through: got %q, want it struck out", got)
-	}
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
-// X1: tokens that nobody knew of.
-func TestWhatLooksLikeATokenIsStruckOut(t *testing.T) {
-	const token = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.CANARY_-x"
-	for text, want := range map[string]string{
-		"bad token " + token + "!":               "bad token [redacted]!",
-		"cut eyJ0eXAiOiJKV1QiLCJhbGc":            "cut [redacted]",
-		`{"jwtToken": "CANARY\"opaque", "a": 1}`: `{"jwtToken": "[redacted]", "a": 1}`,
-		`{"JWTTOKEN":"CANARY`:                    `{"JWTTOKEN":"[redacted]`,
-		"no user clerk@example.com":              "no user [redacted]@example.com",
-		"?email=clerk%40example.com&a=1":         "?email=[redacted]%40example.com&a=1",
-		"https://user:CANARY@example.com/":       "https://user:[redacted]@example.com/",
-		"at 5 @ noon, eyJ is short":              "at 5 @ noon, eyJ is short",
+// X4
+func TestAServerThatRepeatsTheRequestInItsErrorShowsNoPassword(t *testing.T) {
+	const password = `Tr0ub4dor&3`
+	for name, repeat := range map[string]func(body string) string{
+		"in a JSON string":                  func(body string) string { return jsonOf(map[string]string{"message": "cannot read " + jsonOf(body)}) },
+		"in a JSON string in a JSON string": func(body string) string { return jsonOf(map[string]string{"error": jsonOf(jsonOf(body))}) },
+		"in HTML":                           func(body string) string { return "<pre>" + strings.ReplaceAll(body, `"`, "&quot;") + "</pre>" },
+		"in a URL":                          func(body string) string { return "see /errors?body=" + url.QueryEscape(body) },
+		"as it is":                          func(body string) string { return body },
 	} {
-		if got := redact().quote(text); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
+		var log lockedBuffer
+		var body string
+		server := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+			content, _ := io.ReadAll(r.Body)
+			body = string(content)
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			io.WriteString(w, repeat(body))
+		})
+		ts := newSourceOf(t, Config{BaseURL: server.baseURL, Credentials: Credentials{Email: "clerk@example.com", Password: password}, Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+		_, err := ts.Token()
+		ts.Close()
+		for at := range len(password) - 3 {
+			if part := password[at : at+4]; strings.Contains(fmt.Sprint(err), part) || strings.Contains(log.String(), part) {
+				t.Errorf("%s: got the error %v and the log %s, which have %q of the password", name, err, log.String(), part)
+			}
+		}
+		if !strings.Contains(body, "Tr0ub4dor") || !errors.Is(err, ErrInvalidCredentials) || !strings.Contains(err.Error(), "left out") || !strings.Contains(log.String(), "left out") {
+			t.Errorf("%s: got the error %v and the log %s, want both to say that the server's words are left out", name, err, log.String())
 		}
 	}
 }
@@ -107,11 +78,14 @@ func TestAnErrorThatShowsASecretKeepsItsMeaningOnly(t *testing.T) {
 	if got := redact(canaryOpaque).error(nil); got != nil {
 		t.Errorf("got %v, want nil", got)
 	}
-	api := &APIError{Op: "refresh", StatusCode: 401, Message: "token " + canaryOpaque, Type: canaryOpaque}
+	api := &APIError{Op: "refresh", Host: "example.com", StatusCode: 401, Message: "token " + canaryOpaque, Type: canaryOpaque}
 	chatty := fmt.Errorf("refresh with %s: %w", canaryOpaque, &unusableError{err: api})
 	err := fmt.Errorf("outer: %w", redact(canaryOpaque).error(chatty))
 	if !errors.Is(err, ErrUnauthorized) {
 		t.Errorf("got %v, want one that Is ErrUnauthorized as before", err)
+	}
+	if !strings.Contains(err.Error(), "left out") || !strings.Contains(err.Error(), "refresh at example.com: 401") {
+		t.Errorf("got %v, want it to say that it is left out, and what the server said of it", err)
 	}
 	var own *unusableError
 	var clean *APIError
@@ -127,4 +101,72 @@ func TestAnErrorThatShowsASecretKeepsItsMeaningOnly(t *testing.T) {
 	}
 	shownNowhere(t, "its APIError", clean)
 	shownNowhere(t, "its mark", own)
+}
+
+// X4: what a program asks an error for is there, as far as it shows nothing.
+func TestWhatIsInAnErrorThatIsLeftOutIsFound(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	err := redact(canaryOpaque).error(&url.Error{Op: "Get", URL: "https://example.com/?" + canaryOpaque, Err: fmt.Errorf("%w and %w", refused, context.Canceled)})
+	if !strings.Contains(err.Error(), redaction.LeftOut) || !strings.Contains(err.Error(), "*url.Error") {
+		t.Errorf("got %q, want it to say that it is left out, and what it was", err)
+	}
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) {
+		t.Errorf("got %v, want all that it is, and nothing else", err)
+	}
+	var op *net.OpError
+	if !errors.As(err, &op) || op != refused {
+		t.Errorf("got the *net.OpError %v, want that which is in it", op)
+	}
+	var network net.Error
+	if !errors.As(err, &network) || !network.Timeout() || network != net.Error(refused) {
+		t.Errorf("got the net.Error %v, want one that shows nothing", network)
+	}
+	mine := &url.Error{Op: "mine"}
+	outer := mine
+	if errors.As(err, &outer) || outer != mine {
+		t.Errorf("got the *url.Error %v, which shows a secret, or took away what the program had there", outer)
+	}
+}
+
+// X4: our own words may have anything in common with a password, and are shown.
+func TestAnErrorInOurOwnWordsIsShownWhateverThePassword(t *testing.T) {
+	server := newClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		io.WriteString(w, `{"message":"Bad pass phrase"}`)
+	})
+	ts := newSourceOf(t, Config{BaseURL: server.baseURL, Credentials: Credentials{Email: "clerk@example.com", Password: "password"}})
+	_, err := ts.Token()
+	if want := ": 401 Unauthorized: \"" + redaction.LeftOut + "\"; check the e-mail address and the password"; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v, want it to end with %s", err, want)
+	}
+	gone := errors.New("the vault is sealed")
+	ts = newSourceOf(t, Config{Credentials: CredentialsProviderFunc(func(context.Context) (Credentials, error) {
+		return Credentials{Password: "credentials"}, gone
+	})})
+	if _, err := ts.Token(); !errors.Is(err, gone) || !strings.Contains(err.Error(), "get the credentials for api.pacerpro.com: the vault is sealed") {
+		t.Errorf("got %v, want the provider's error in our words", err)
+	}
+}
+
+// X4: of a state the values are secret, and the names are not.
+func TestTheValuesInAStateAreSecret(t *testing.T) {
+	for state, want := range map[string]map[string]bool{
+		`{"refresh_token":"CANARY-1","nested":{"pins":[12345678]},"on":true,"none":null}`: {"CANARY-1": false, "ANAR": false, "2345": false, "refresh_token nested pins true null": true},
+		"opaque-state":        {"que-st": false, "opal": true},
+		"12345678":            {"pin 3456": false},
+		`"in quotes"`:         {"quot": false},
+		`{"a":"one"} {"b":1}`: {`"one"`: false},
+		"":                    {"anything": true},
+	} {
+		for text, shown := range want {
+			if got := redact(Session{Token: "t0ken", State: state}.secrets()...).quote(text); (got == text) != shown {
+				t.Errorf("with the state %s: got %q for %q, want it shown: %v", state, got, text, shown)
+			}
+		}
+	}
+	for _, s := range []Session{{Token: "t", State: canaryOpaque}, {State: `{"refresh":"CANARY"}`}} {
+		for holder, v := range holders(s) {
+			shownNowhere(t, "a Session with a state in "+holder, v)
+		}
+	}
 }

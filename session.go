@@ -12,13 +12,15 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/lifetime"
 )
 
 // Session is what a server issues: a token, and until when it is good.
 //
-// However it is printed, encoded as JSON or logged, the token is left out; in an
-// unexported field of a struct fmt shows it all the same, see [Credentials]. Read
-// Token itself to use it.
+// However it is printed, encoded as JSON or logged, the token and the state are
+// left out; in an unexported field of a struct fmt shows them all the same, see
+// [Credentials]. Read the fields themselves to use them.
 type Session struct {
 	// Token is the JWT, or whatever else the server wants to see as a bearer
 	// token: visible ASCII characters, at most 16 KiB of them.
@@ -38,7 +40,7 @@ type Session struct {
 	RenewableUntil time.Time
 }
 
-// String gives the expiry and leaves out the token.
+// String gives the expiry and leaves out the token and the state.
 func (s Session) String() string {
 	return fmt.Sprintf("{Token:%s ExpiresAt:%s}", redacted, s.ExpiresAt.Format(time.RFC3339))
 }
@@ -51,12 +53,46 @@ func (s Session) LogValue() slog.Value {
 	return slog.GroupValue(slog.Time("expiresAt", s.ExpiresAt))
 }
 
-// MarshalJSON leaves out the token.
+// MarshalJSON leaves out the token and the state.
 func (s Session) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Token     string
 		ExpiresAt time.Time
 	}{redacted, s.ExpiresAt})
+}
+
+// secrets are what no text from outside may have a part of while a call is made
+// with this session: the token, and the values in the state.
+func (s Session) secrets() []string { return append(stateSecrets(s.State), s.Token) }
+
+// stateSecrets are the values in a state that is JSON, without their names; any
+// other state is one itself.
+func stateSecrets(state string) []string {
+	var all any
+	decoder := json.NewDecoder(strings.NewReader(state))
+	decoder.UseNumber()
+	if decoder.Decode(&all) != nil || decoder.More() {
+		return []string{state}
+	}
+	return valuesIn(all)
+}
+
+func valuesIn(v any) (values []string) {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case json.Number:
+		return []string{v.String()}
+	case []any:
+		for _, each := range v {
+			values = append(values, valuesIn(each)...)
+		}
+	case map[string]any:
+		for _, each := range v {
+			values = append(values, valuesIn(each)...)
+		}
+	}
+	return values
 }
 
 // Issuer speaks a server's session protocol: it is the seam for protocols other
@@ -154,7 +190,7 @@ func NewClient(baseURL string, c CredentialsProvider, hc *http.Client) (*Client,
 	if hc != nil {
 		client.http = *hc
 	}
-	client.http.Transport = unfollowed{client.http.Transport}
+	client.http.Transport = unfollowed{sessionTransport(hc)}
 	return client, nil
 }
 
@@ -172,7 +208,7 @@ func (c *Client) Refresh(ctx context.Context, s Session) (Session, error) {
 	if err := checkToken(s.Token); err != nil {
 		return Session{}, c.fail(opRefresh, err)
 	}
-	return c.session(ctx, opRefresh, http.MethodGet, nil, s.Token)
+	return c.session(ctx, opRefresh, http.MethodGet, nil, s.Token, redact(s.secrets()...))
 }
 
 // Revoke logs out: DELETE /session. The API ends every session of the user, in
@@ -181,7 +217,7 @@ func (c *Client) Revoke(ctx context.Context, s Session) error {
 	if err := checkToken(s.Token); err != nil {
 		return c.fail(opRevoke, err)
 	}
-	_, err := c.call(ctx, opRevoke, http.MethodDelete, nil, s.Token)
+	_, err := c.call(ctx, opRevoke, http.MethodDelete, nil, s.Token, redact(s.secrets()...))
 	return err
 }
 
@@ -202,8 +238,7 @@ func (c *Client) retrieve(ctx context.Context) (Credentials, error) {
 		err = credentials.validate()
 	}
 	if err != nil {
-		err = redact(credentials.Password).error(err)
-		return Credentials{}, &unusableError{fmt.Errorf("jwtsession: get the credentials for %s: %w", c.host, err), true}
+		return Credentials{}, &unusableError{&callError{"get the credentials for " + c.host, credentials.redactor().error(err)}, true}
 	}
 	return credentials, nil
 }
@@ -217,13 +252,13 @@ func (c *Client) create(ctx context.Context, credentials Credentials) (Session, 
 	if err != nil {
 		return Session{}, c.fail(opCreate, err)
 	}
-	return c.session(ctx, opCreate, http.MethodPost, body, credentials.Password, credentials.Email)
+	return c.session(ctx, opCreate, http.MethodPost, body, "", credentials.redactor())
 }
 
 // session makes a call that is answered with a session.
-func (c *Client) session(ctx context.Context, op operation, method string, body []byte, secrets ...string) (Session, error) {
+func (c *Client) session(ctx context.Context, op operation, method string, body []byte, token string, secrets redactor) (Session, error) {
 	start := c.clock()
-	answer, err := c.call(ctx, op, method, body, secrets...)
+	answer, err := c.call(ctx, op, method, body, token, secrets)
 	if err != nil {
 		return Session{}, err
 	}
@@ -232,16 +267,18 @@ func (c *Client) session(ctx context.Context, op operation, method string, body 
 		ExpiresAt any `json:"expiresAt"`
 	}
 	if err := json.Unmarshal(answer.body, &parsed); err != nil {
-		kind := redact(secrets...).quote(answer.header.Get("Content-Type"))
+		kind := secrets.quote(answer.header.Get("Content-Type"))
 		return Session{}, c.fail(op, fmt.Errorf("the answer (%d bytes of %q) is not a session: %w", len(answer.body), kind, ErrMalformedToken))
 	}
-	token, _ := parsed.Token.(string)
-	if err := checkToken(token); err != nil {
+	issued, _ := parsed.Token.(string)
+	if err := checkToken(issued); err != nil {
 		return Session{}, c.fail(op, err)
 	}
 	expiresAt, _ := parsed.ExpiresAt.(string)
-	expiry := earlier(decodeClaims(token).expiry, parseExpiresAt(expiresAt))
-	return Session{Token: token, ExpiresAt: correctClock(expiry, start, serverTime(answer.header))}, nil
+	claims := lifetime.OfToken(issued)
+	expiry := lifetime.Earlier(claims.Expiry, lifetime.Parse(expiresAt))
+	clock := lifetime.Answer{Start: start, End: c.clock(), ServerTime: lifetime.ServerTime(answer.header)}
+	return Session{Token: issued, ExpiresAt: clock.Local(expiry, claims.IssuedAt)}, nil
 }
 
 // answer is a success, read to its end.
@@ -250,9 +287,8 @@ type answer struct {
 	body   []byte
 }
 
-// call makes one call. The first of the secrets, none of which any error will
-// show, is the token that authorizes the call, unless that is a sign-in.
-func (c *Client) call(ctx context.Context, op operation, method string, body []byte, secrets ...string) (answer, error) {
+// call makes one call, which the token authorizes unless it is a sign-in.
+func (c *Client) call(ctx context.Context, op operation, method string, body []byte, token string, secrets redactor) (answer, error) {
 	var content io.Reader
 	if body != nil {
 		content = bytes.NewReader(body)
@@ -268,75 +304,31 @@ func (c *Client) call(ctx context.Context, op operation, method string, body []b
 	if op == opCreate {
 		req.Header.Set("Content-Type", jsonContentType)
 	} else {
-		req.Header.Set("Authorization", "Bearer "+secrets[0])
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 
 	res, err := c.http.Do(req)
+	defer func() {
+		if err != nil && isTimeout(err) {
+			c.http.CloseIdleConnections() // the next attempt may be met with the same silence on another of them
+		}
+	}()
 	if err != nil {
 		var failed *url.Error
 		if errors.As(err, &failed) {
 			err = failed.Err // what it adds is said by fail
 		}
-		return answer{}, c.fail(op, redact(secrets...).error(err))
+		return answer{}, c.fail(op, secrets.error(err))
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, largestAnswer))
 	if res.StatusCode/100 != 2 {
-		return answer{}, c.refusal(op, res, text, redact(secrets...))
+		return answer{}, newAPIError(op, c.host, res, text, secrets, c.clock())
 	}
 	if err != nil {
-		return answer{}, c.fail(op, fmt.Errorf("read the answer: %w", redact(secrets...).error(err)))
+		return answer{}, c.fail(op, fmt.Errorf("read the answer: %w", secrets.error(err)))
 	}
 	return answer{res.Header, text}, nil
-}
-
-// refusal makes an error of an answer that is not a success.
-func (c *Client) refusal(op operation, res *http.Response, body []byte, secrets redactor) *APIError {
-	e := &APIError{
-		Op:         string(op),
-		Host:       c.host,
-		StatusCode: res.StatusCode,
-		header:     secrets.header(res.Header),
-	}
-	now := serverTime(res.Header)
-	if now.IsZero() {
-		now = c.clock()
-	}
-	e.RetryAfter = parseRetryAfter(res.Header, now)
-
-	var parsed struct {
-		Error   any `json:"error"`
-		Message any `json:"message"`
-		Type    any `json:"type"`
-	}
-	if json.Unmarshal(body, &parsed) == nil {
-		e.Message, _ = parsed.Message.(string)
-		if e.Message == "" {
-			e.Message, _ = parsed.Error.(string)
-		}
-		e.Type, _ = parsed.Type.(string)
-		e.Message = secrets.quote(e.Message)
-		e.Type = secrets.quote(e.Type)
-	}
-	if e.Message == "" {
-		e.Message = secrets.quote(string(body))
-	}
-	if res.StatusCode/100 == 3 {
-		e.Message = "a redirect to " + secrets.quote(redirectTarget(res)) + ", which is not followed"
-	}
-	return e
-}
-
-// redirectTarget is the host that a redirect names, and nothing more of it: its
-// path and query are the server's to choose.
-func redirectTarget(res *http.Response) string {
-	if location := res.Header[targetOf]; len(location) > 0 && location[0] != "" {
-		target, err := res.Request.URL.Parse(location[0])
-		if err == nil && target.Host != "" {
-			return target.Host
-		}
-	}
-	return "an unknown host"
 }
 
 // unfollowed hides where a redirect leads from http.Client, which then has
@@ -348,11 +340,7 @@ type unfollowed struct{ base http.RoundTripper }
 const targetOf = "Location (not followed)"
 
 func (u unfollowed) RoundTrip(req *http.Request) (*http.Response, error) {
-	base := u.base
-	if base == nil {
-		base = http.DefaultTransport
-	}
-	res, err := base.RoundTrip(req)
+	res, err := u.base.RoundTrip(req)
 	if res != nil && res.Request == nil {
 		res.Request = req
 	}
@@ -366,9 +354,16 @@ func (u unfollowed) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &hidden, err
 }
 
+// CloseIdleConnections passes on.
+func (u unfollowed) CloseIdleConnections() {
+	if base, ok := u.base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
+}
+
 // fail says what was tried, and where.
 func (c *Client) fail(op operation, err error) error {
-	return fmt.Errorf("jwtsession: %s at %s: %w", op, c.host, err)
+	return &callError{op.String() + " at " + c.host, err}
 }
 
 // checkToken refuses what must not, or cannot, stand in an Authorization header.

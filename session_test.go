@@ -23,11 +23,12 @@ import (
 var _ Issuer = (*Client)(nil)
 
 // canary are the secrets that the tests look for. The password has what JSON,
-// URLs and HTML escape.
+// URLs and HTML escape. None has four characters in a row that a server's own
+// words have.
 const (
 	canaryEmail    = "canary+1@example.com"
-	canaryPassword = `CANARY-pass "w"/\<é>&?%+ 漢 𝄞 ñ-word`
-	canaryOpaque   = "CANARY-opaque-token-0123456789-abcdefghijklmnopqrstuvwxyz"
+	canaryPassword = `CANARY-pä$$ "w"/\<é>&?%+ 漢 𝄞 ñ-wörd`
+	canaryOpaque   = "CANARY-0paque-t0ken-9f8e7d6c5b4a-zyxwvutsrqponmlkjihgfedcba"
 )
 
 var canaryCredentials = Credentials{Email: canaryEmail, Password: canaryPassword}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/internal/core"
+	"github.com/jwtsession/jwtsession/internal/lifetime"
 	"github.com/jwtsession/jwtsession/internal/sealing"
 )
 
@@ -55,7 +56,7 @@ func (sh *sharing) know(c Credentials, fingerprint [32]byte) {
 
 // learn notes by how much the local clock is ahead of the server's.
 func (sh *sharing) learn(s Session) {
-	if exp := decodeClaims(s.Token).expiry; sh != nil && !exp.IsZero() && !s.ExpiresAt.IsZero() {
+	if exp := lifetime.OfToken(s.Token).Expiry; sh != nil && !exp.IsZero() && !s.ExpiresAt.IsZero() {
 		sh.ahead = max(0, s.ExpiresAt.Sub(exp))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession/internal/core"
+	"github.com/jwtsession/jwtsession/internal/lifetime"
 )
 
 // latestNano is the last moment that fits into nanoseconds since 1970.
@@ -43,7 +44,7 @@ func coreSession(s Session, issued time.Time) core.Session {
 	return core.Session{
 		Token:     s.Token,
 		State:     s.State,
-		ID:        strings.Clone(shortID(decodeClaims(s.Token).jti)),
+		ID:        strings.Clone(shortID(lifetime.OfToken(s.Token).ID)),
 		Issued:    momentOf(issued),
 		Expires:   momentOf(s.ExpiresAt),
 		Renewable: momentOf(s.RenewableUntil),

@@ -104,9 +104,7 @@ func New(config Config) (*TokenSource, error) {
 		Asks:    config.Credentials != nil,
 	}
 	ts.state.Known = ts.sharing != nil && ts.sharing.sealer != nil
-	if config.HTTPClient != nil {
-		ts.base = config.HTTPClient.Transport
-	}
+	ts.base = requestTransport(config.HTTPClient)
 	if _, own := issuer.(*Client); !own {
 		ts.signer, _ = issuer.(Signer)
 		ts.provider = config.Credentials

@@ -144,6 +144,7 @@ type copied struct {
 func (ts *TokenSource) authorize(req *http.Request, s *snapshot) (*http.Request, error) {
 	c := &copied{request: *req}
 	signed := &c.request
+	signed.URL = normalized(req.URL)
 	signed.Header = make(http.Header, len(req.Header)+1)
 	values := c.values[:0]
 	put := func(name string, all ...string) {
@@ -161,7 +162,7 @@ func (ts *TokenSource) authorize(req *http.Request, s *snapshot) (*http.Request,
 		put("Authorization", s.header)
 		return signed, nil
 	}
-	target := *req.URL
+	target := *signed.URL
 	signed.URL = &target
 	return signed, contained(func() { ts.signer.Sign(signed, issuerSession(s.session())) })
 }
