@@ -1,0 +1,209 @@
+package exchange
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"mime"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// path says where an answer has something: steps into its JSON, or else a header,
+// a cookie or the body.
+type path struct {
+	kind  string // "json", "header", "cookie" or "body"; empty: nowhere
+	name  string // of the header or the cookie
+	steps []string
+}
+
+func parsePath(s string) (path, error) {
+	if name, found := strings.CutPrefix(s, "header:"); found {
+		if !headerName.MatchString(name) {
+			return path{}, fmt.Errorf("%q names no header", s)
+		}
+		return path{kind: "header", name: textproto.CanonicalMIMEHeaderKey(name)}, nil
+	}
+	if name, found := strings.CutPrefix(s, "cookie:"); found {
+		if !headerName.MatchString(name) {
+			return path{}, fmt.Errorf("%q names no cookie", s)
+		}
+		return path{kind: "cookie", name: name}, nil
+	}
+	if s == "body" {
+		return path{kind: "body"}, nil
+	}
+	steps := strings.Split(s, ".")
+	if slices.Contains(steps, "") || strings.ContainsAny(s, " \t\r\n{}[]$/") {
+		return path{}, fmt.Errorf(`%q is no path into an answer: write one like "data.access_token", "errors.0.code", "header:X-Auth-Token", "cookie:SID" or "body"`, s)
+	}
+	return path{kind: "json", steps: steps}, nil
+}
+
+// Answer is what a description finds in an answer.
+type Answer struct {
+	Token     string            // empty: none
+	ExpiresAt string            // as it is written, a number as well; empty: none
+	Life      time.Duration     // zero: not told
+	Kept      map[string]string // without those that the answer does not have
+}
+
+// ErrNoSession means that an answer cannot be a session, whatever is in it.
+var ErrNoSession = errors.New("is not a session")
+
+// Read reads an answer. The token is a string; all else may be a number. Where
+// all sessions live equally long an answer may be empty, and has no token then.
+func (e *Exchange) Read(header http.Header, body []byte) (Answer, error) {
+	r := reader{header: header, body: body}
+	if err := r.parse(e.token); err != nil && (e.fixed == 0 || len(bytes.TrimSpace(body)) > 0) {
+		return Answer{}, err
+	}
+	a := Answer{Life: e.fixed, Kept: map[string]string{}}
+	a.Token, _ = r.at(e.token).(string)
+	a.ExpiresAt = written(r.at(e.expiresAt))
+	if e.expiresIn.kind != "" {
+		a.Life = life(written(r.at(e.expiresIn)), e.unit)
+	}
+	for name, p := range e.keep {
+		if value := written(r.at(p)); value != "" {
+			a.Kept[name] = value
+		}
+	}
+	return a, nil
+}
+
+// reader finds things in one answer.
+type reader struct {
+	header http.Header
+	body   []byte
+	json   any // nil: the body is none
+}
+
+// parse reads the body. That a page made for people came in place of an answer is
+// an error, and so is a body that is no JSON where the token is looked for in it.
+func (r *reader) parse(token path) error {
+	if json.Valid(r.body) {
+		decoder := json.NewDecoder(bytes.NewReader(r.body))
+		decoder.UseNumber()
+		decoder.Decode(&r.json)
+	}
+	if kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type")); kind == "text/html" && token.kind != "json" {
+		return ErrNoSession
+	}
+	if token.kind == "json" {
+		if _, fits := step(r.json, token.steps[0]); !fits {
+			return ErrNoSession
+		}
+	}
+	return nil
+}
+
+// step goes one step into JSON. It reports whether there could be such a step at
+// all.
+func step(value any, name string) (next any, fits bool) {
+	switch value := value.(type) {
+	case map[string]any:
+		return value[name], true
+	case []any:
+		index, err := strconv.ParseUint(name, 10, 31)
+		if err == nil && index < uint64(len(value)) {
+			next = value[index]
+		}
+		return next, err == nil
+	}
+	return nil, false
+}
+
+// at returns what is at the path: a string, a json.Number, or what is of no use.
+func (r *reader) at(p path) any {
+	switch p.kind {
+	case "header":
+		return r.header.Get(p.name)
+	case "cookie":
+		return cookie(r.header, p.name)
+	case "body":
+		if s, ok := r.json.(string); ok {
+			return s
+		}
+		return strings.TrimSpace(string(r.body))
+	case "json":
+		value := r.json
+		for _, name := range p.steps {
+			value, _ = step(value, name)
+		}
+		return value
+	}
+	return nil
+}
+
+// cookie returns the value that the last Set-Cookie of that name has, as it is
+// written there: what a server may want back (RFC 6265) is more than net/http
+// lets pass.
+func cookie(header http.Header, name string) string {
+	value := ""
+	for _, line := range header["Set-Cookie"] {
+		pair, _, _ := strings.Cut(line, ";")
+		if n, v, found := strings.Cut(pair, "="); found && strings.TrimSpace(n) == name {
+			value = strings.TrimSpace(v)
+		}
+	}
+	return value
+}
+
+// written returns a string or a number as it is written in the answer, and nothing
+// for what is neither.
+func written(value any) string {
+	switch value := value.(type) {
+	case string:
+		return value
+	case json.Number:
+		return value.String()
+	}
+	return ""
+}
+
+// longestLife is beyond all lives, and far from where durations end.
+const longestLife = 100 * 365 * 24 * time.Hour
+
+// life reads how long a session lives. Zero is not told.
+func life(number string, unit time.Duration) time.Duration {
+	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || math.IsNaN(n) || n <= 0 || n > float64(longestLife/unit) {
+		return 0
+	}
+	return time.Duration(n * float64(unit))
+}
+
+// State returns what is to be known of a session besides its token, in one text:
+// what was kept, of which an answer's replaces the old session's, and what Send
+// names of the credentials.
+func (e *Exchange) State(old string, a Answer, credentials Values) string {
+	state := e.Kept(old)
+	maps.Copy(state, a.Kept)
+	for _, name := range e.sentNames() {
+		if value, known := credentials[name]; known && !e.issued(name) {
+			state[name] = value
+		}
+	}
+	if len(state) == 0 {
+		return ""
+	}
+	text, _ := json.Marshal(state) // strings only, in order
+	return string(text)
+}
+
+// Kept returns what State put into the text, by name.
+func (e *Exchange) Kept(state string) Values {
+	kept := Values{}
+	if state != "" && json.Unmarshal([]byte(state), &kept) != nil || kept == nil {
+		return Values{}
+	}
+	return kept
+}
