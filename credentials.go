@@ -3,12 +3,13 @@ package jwtsession
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -19,13 +20,24 @@ import (
 // [CredentialsProvider], for a password that never changes while the program
 // runs.
 //
-// However they are printed, encoded as JSON or logged, the password is left
-// out. But fmt does not ask an unexported field how it wants to be shown: in a
+// However they are printed, encoded as JSON or logged, all but the e-mail address is
+// left out. But fmt does not ask an unexported field how it wants to be shown: in a
 // struct that may be printed keep them in an exported field, or keep their
 // Retrieve method in place of them, a function that prints as an address.
 type Credentials struct {
-	Email    string
+	// Email is the e-mail address, or whatever else names the account. In logs it
+	// is what follows the @, or the whole if there is none.
+	Email string
+
 	Password string
+
+	// Extra is what else a [Protocol] names: a tenant, a client id, a client secret.
+	// It is part of who signs in: another Extra is another account.
+	Extra map[string]string
+
+	// OneTimeCode is good for one sign-in, and no part of who signs in. A provider
+	// that gives one is asked anew for each.
+	OneTimeCode string
 }
 
 // CredentialsProvider is asked for the credentials whenever there is no session
@@ -67,30 +79,26 @@ func (c Credentials) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct{ Email, Password string }{c.Email, redacted})
 }
 
-// redactor returns that of a sign-in.
-func (c Credentials) redactor() redactor {
-	return redactor{redaction.OfAccount(c.Email, c.Password)}
+// redactor returns that of a call with these credentials, for a session.
+func (c Credentials) redactor(s Session) redactor {
+	secrets := append(s.secrets(), c.Password, c.OneTimeCode)
+	return redactor{redaction.OfAccount(c.Email, slices.AppendSeq(secrets, maps.Values(c.Extra))...)}
 }
 
-// validate says what is missing, or cannot be sent.
-func (c Credentials) validate() error {
-	switch {
-	case c.Email == "":
-		return errors.New("jwtsession: the credentials have no e-mail address: set Credentials.Email")
-	case c.Password == "":
-		return errors.New("jwtsession: the credentials have no password: set Credentials.Password")
-	case !utf8.ValidString(c.Email), !utf8.ValidString(c.Password):
+// validate says what PacerPro's protocol needs of them and they do not have.
+func (c Credentials) validate() error { return check(pacerPro(), pacerPro().SignIn, c) }
+
+func (c Credentials) checkEncoding() error {
+	if !utf8.ValidString(c.Email) || !utf8.ValidString(c.Password) {
 		return errors.New("jwtsession: the credentials are not UTF-8, and JSON could not carry them unchanged: check how they are read")
 	}
 	return nil
 }
 
-// fingerprint tells two credentials apart without keeping them.
+// fingerprint tells two credentials apart without keeping them. A one-time code is
+// another one each time, and does not count.
 func (c Credentials) fingerprint() [sha256.Size]byte {
-	sealed := binary.AppendUvarint(nil, uint64(len(c.Email)))
-	sealed = append(sealed, c.Email...)
-	sealed = append(sealed, c.Password...)
-	return sha256.Sum256(sealed)
+	return sha256.Sum256([]byte(joined(append([]string{c.Email, c.Password}, c.extra()...)...)))
 }
 
 // accountDomain is how a log names an account: by the domain of its e-mail

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -75,13 +76,20 @@ func TestAnAccountIsNamedByTheDomainOfItsAddress(t *testing.T) {
 // T10: which credentials were refused is known by their fingerprint.
 func TestTheFingerprintsOfTwoCredentialsDiffer(t *testing.T) {
 	all := map[[32]byte]Credentials{}
-	for _, c := range []Credentials{{}, {"a", "b"}, {"ab", ""}, {"", "ab"}, {"a", "c"}, {"b", "b"}, {"a\x01", "b"}, {"a", "\x01b"}} {
+	for _, c := range []Credentials{
+		{}, {Email: "a", Password: "b"}, {Email: "ab"}, {Password: "ab"}, {Email: "a", Password: "c"}, {Email: "b", Password: "b"},
+		{Email: "a\x01", Password: "b"}, {Email: "a", Password: "\x01b"}, {Email: "a", Password: "b", Extra: map[string]string{"": ""}},
+		{Email: "a", Password: "b", Extra: map[string]string{"c": "d"}}, {Email: "a", Password: "b", Extra: map[string]string{"c": "d", "e": "f"}},
+		{Email: "a", Password: "b", Extra: map[string]string{"c": "f", "e": "d"}}, {Email: "a", Password: "b\x01c\x01d"},
+	} {
 		if other, taken := all[c.fingerprint()]; taken {
-			t.Errorf("%q/%q has the fingerprint of %q/%q", c.Email, c.Password, other.Email, other.Password)
+			t.Errorf("%q/%q/%q has the fingerprint of %q/%q/%q", c.Email, c.Password, c.Extra, other.Email, other.Password, other.Extra)
 		}
 		all[c.fingerprint()] = c
-		if c.fingerprint() != (Credentials{c.Email, c.Password}).fingerprint() {
-			t.Errorf("%q has two fingerprints", c.Email)
+		same := c
+		same.Extra, same.OneTimeCode = maps.Clone(c.Extra), "123456"
+		if c.fingerprint() != same.fingerprint() {
+			t.Errorf("%q/%q/%q has two fingerprints", c.Email, c.Password, c.Extra)
 		}
 	}
 }

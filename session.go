@@ -1,18 +1,19 @@
 package jwtsession
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/jwtsession/jwtsession/internal/exchange"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
 )
 
@@ -150,17 +151,20 @@ const (
 	jsonContentType = "application/json"
 )
 
-// Client is PacerPro's [Issuer]: the three calls of its session API, each made
-// once, with no retry. It is safe for concurrent use. Most programs want a
+// Client is the [Issuer] of a [Protocol], PacerPro's by default: its calls, each
+// made once, with no retry. It is safe for concurrent use. Most programs want a
 // [TokenSource] instead, which makes the calls when they are due.
 //
 // It never follows a redirect, since net/http would send the password along.
 type Client struct {
-	baseURL     string // without a slash at the end
-	host        string
-	credentials func(context.Context) (Credentials, error) // a function, which nobody can print; nil: none
-	http        http.Client
-	clock       func() time.Time
+	protocol     *exchange.Exchange
+	described    bool // by a Protocol that is not zero
+	renewableFor time.Duration
+	baseURL      string // without a slash at the end
+	host         string
+	credentials  func(context.Context) (Credentials, error) // a function, which nobody can print; nil: none
+	http         http.Client
+	clock        func() time.Time
 }
 
 // NewClient returns a client of the API at baseURL, [DefaultBaseURL] if it is
@@ -172,29 +176,11 @@ type Client struct {
 // and the other calls work. hc carries the calls, nil stands for an http.Client
 // without a time-out of its own: bound the calls by their context.
 func NewClient(baseURL string, c CredentialsProvider, hc *http.Client) (*Client, error) {
-	if baseURL == "" {
-		baseURL = DefaultBaseURL
-	}
-	base, err := parseSecureURL(baseURL)
-	if err != nil {
-		return nil, err
-	}
-	client := &Client{
-		baseURL: strings.TrimRight(base.String(), "/"),
-		host:    base.Host,
-		clock:   time.Now,
-	}
-	if c != nil {
-		client.credentials = c.Retrieve
-	}
-	if hc != nil {
-		client.http = *hc
-	}
-	client.http.Transport = unfollowed{sessionTransport(hc)}
-	return client, nil
+	return Protocol{}.NewClient(baseURL, c, hc)
 }
 
-// Create signs in: POST /session with the e-mail address and the password.
+// Create signs in: for PacerPro POST /session with the e-mail address and the
+// password.
 func (c *Client) Create(ctx context.Context) (Session, error) {
 	credentials, err := c.retrieve(ctx)
 	if err != nil {
@@ -203,21 +189,38 @@ func (c *Client) Create(ctx context.Context) (Session, error) {
 	return c.create(ctx, credentials)
 }
 
-// Refresh trades a live token for one that expires later: GET /session.
+// Refresh trades a session for one that expires later: for PacerPro GET /session.
+// Where there is no way to do that, the error Is [ErrUnauthorized], as that of a
+// server that refuses.
 func (c *Client) Refresh(ctx context.Context, s Session) (Session, error) {
 	if err := checkToken(s.Token); err != nil {
 		return Session{}, c.fail(opRefresh, err)
 	}
-	return c.session(ctx, opRefresh, http.MethodGet, nil, s.Token, redact(s.secrets()...))
+	if !c.renews(s) {
+		return Session{}, c.fail(opRefresh, errNoRefresh)
+	}
+	credentials, err := c.retrieveFor(ctx, c.protocol.Refresh)
+	if err != nil {
+		return Session{}, err
+	}
+	return c.session(ctx, opRefresh, c.protocol.Refresh, s, credentials)
 }
 
-// Revoke logs out: DELETE /session. The API ends every session of the user, in
-// every process and on every machine, and not only this one.
+// Revoke logs out: for PacerPro DELETE /session, by which the API ends every
+// session of the user, in every process and on every machine, and not only this
+// one. Where there is no way to log out it does nothing.
 func (c *Client) Revoke(ctx context.Context, s Session) error {
 	if err := checkToken(s.Token); err != nil {
 		return c.fail(opRevoke, err)
 	}
-	_, err := c.call(ctx, opRevoke, http.MethodDelete, nil, s.Token, redact(s.secrets()...))
+	if c.protocol.LogOut == nil || !c.protocol.Has(c.protocol.LogOut, s.State) {
+		return nil
+	}
+	credentials, err := c.retrieveFor(ctx, c.protocol.LogOut)
+	if err != nil {
+		return err
+	}
+	_, err = c.call(ctx, opRevoke, c.protocol.LogOut, s, credentials)
 	return err
 }
 
@@ -227,86 +230,104 @@ func (c Client) String() string { return "jwtsession.Client(" + c.host + ")" }
 // Format prints what String returns, whatever the verb.
 func (c Client) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 
-// retrieve asks for the credentials. Its errors are the provider's own: there
-// has been no call to the server.
+// retrieve asks for the credentials of a sign-in. Its errors are the provider's
+// own: there has been no call to the server.
 func (c *Client) retrieve(ctx context.Context) (Credentials, error) {
+	return c.retrieveFor(ctx, c.protocol.SignIn)
+}
+
+// retrieveFor asks for the credentials if a request has something of them in it.
+// A sign-in always has: whose it is.
+func (c *Client) retrieveFor(ctx context.Context, r *exchange.Request) (Credentials, error) {
+	if r != c.protocol.SignIn && !c.protocol.NamesCredentials(r) {
+		return Credentials{}, nil
+	}
 	if c.credentials == nil {
 		return Credentials{}, &unusableError{errors.New("jwtsession: no credentials to sign in with: give NewClient a CredentialsProvider"), true}
 	}
 	credentials, err := c.credentials(ctx)
-	if err == nil {
-		err = credentials.validate()
+	if err != nil {
+		err = credentials.redactor(Session{}).error(err)
+	} else {
+		err = check(c.protocol, r, credentials)
 	}
 	if err != nil {
-		return Credentials{}, &unusableError{&callError{"get the credentials for " + c.host, credentials.redactor().error(err)}, true}
+		return Credentials{}, &unusableError{&callError{"get the credentials for " + c.host, err}, true}
 	}
 	return credentials, nil
 }
 
 // create signs in with credentials that retrieve returned.
 func (c *Client) create(ctx context.Context, credentials Credentials) (Session, error) {
-	body, err := json.Marshal(struct {
-		Email    string `json:"email"`
-		Password string `json:"password"`
-	}{credentials.Email, credentials.Password})
-	if err != nil {
-		return Session{}, c.fail(opCreate, err)
-	}
-	return c.session(ctx, opCreate, http.MethodPost, body, "", credentials.redactor())
+	return c.session(ctx, opCreate, c.protocol.SignIn, Session{}, credentials)
 }
 
-// session makes a call that is answered with a session.
-func (c *Client) session(ctx context.Context, op operation, method string, body []byte, token string, secrets redactor) (Session, error) {
-	start := c.clock()
-	answer, err := c.call(ctx, op, method, body, token, secrets)
+// session makes a call that is answered with a session. The old one is that which
+// is refreshed.
+func (c *Client) session(ctx context.Context, op operation, r *exchange.Request, old Session, credentials Credentials) (Session, error) {
+	start := c.clock().Round(0)
+	answer, err := c.call(ctx, op, r, old, credentials)
 	if err != nil {
 		return Session{}, err
 	}
-	var parsed struct {
-		Token     any `json:"jwtToken"`
-		ExpiresAt any `json:"expiresAt"`
+	found, err := c.protocol.Read(answer.header, answer.body)
+	if err != nil {
+		kind := credentials.redactor(old).quote(answer.header.Get("Content-Type"))
+		return Session{}, c.fail(op, answer.lost(fmt.Errorf("the answer (%d bytes of %q) %w: %w", len(answer.body), kind, err, ErrMalformedToken)))
 	}
-	if err := json.Unmarshal(answer.body, &parsed); err != nil {
-		kind := secrets.quote(answer.header.Get("Content-Type"))
-		return Session{}, c.fail(op, fmt.Errorf("the answer (%d bytes of %q) is not a session: %w", len(answer.body), kind, ErrMalformedToken))
+	if found.Token == "" && op == opRefresh && c.protocol.Fixed() {
+		found.Token = old.Token
 	}
-	issued, _ := parsed.Token.(string)
-	if err := checkToken(issued); err != nil {
-		return Session{}, c.fail(op, err)
+	if err := checkToken(found.Token); err != nil {
+		return Session{}, c.fail(op, answer.lost(err))
 	}
-	expiresAt, _ := parsed.ExpiresAt.(string)
-	claims := lifetime.OfToken(issued)
-	expiry := lifetime.Earlier(claims.Expiry, lifetime.Parse(expiresAt))
+	var values exchange.Values
+	if op == opCreate {
+		values = credentials.values()
+	}
+	claims := lifetime.OfToken(found.Token)
+	expiry := lifetime.Earlier(claims.Expiry, lifetime.Read(found.ExpiresAt))
 	clock := lifetime.Answer{Start: start, End: c.clock(), ServerTime: lifetime.ServerTime(answer.header)}
-	return Session{Token: issued, ExpiresAt: clock.Local(expiry, claims.IssuedAt)}, nil
+	s := Session{
+		Token:     found.Token,
+		ExpiresAt: clock.Local(expiry, claims.IssuedAt),
+		State:     c.protocol.State(old.State, found, values),
+	}
+	if found.Life > 0 {
+		s.ExpiresAt = lifetime.Earlier(s.ExpiresAt, start.Add(found.Life).UTC())
+	}
+	if c.renewableFor > 0 {
+		s.RenewableUntil = start.Add(c.renewableFor).UTC()
+	}
+	if _, err := c.carry(s); err != nil {
+		return Session{}, c.fail(op, answer.lost(fmt.Errorf("%w: %w", err, ErrMalformedToken)))
+	}
+	return s, nil
 }
 
 // answer is a success, read to its end.
 type answer struct {
 	header http.Header
 	body   []byte
+	*delivery
 }
 
-// call makes one call, which the token authorizes unless it is a sign-in.
-func (c *Client) call(ctx context.Context, op operation, method string, body []byte, token string, secrets redactor) (answer, error) {
-	var content io.Reader
-	if body != nil {
-		content = bytes.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.baseURL+sessionPath, content)
+// call makes one call, for a session unless it is a sign-in. An answer is lost
+// that cannot be read, or is no session, where the call must not be repeated.
+func (c *Client) call(ctx context.Context, op operation, r *exchange.Request, s Session, credentials Credentials) (answer, error) {
+	secrets := credentials.redactor(s)
+	req, err := c.request(ctx, op, r, s, credentials)
 	if err != nil {
+		return answer{}, &unusableError{c.fail(op, err), true}
+	}
+	if err := ctx.Err(); err != nil {
 		return answer{}, c.fail(op, err)
 	}
-	req.Header.Set("User-Agent", userAgent)
-	if op != opRevoke {
-		req.Header.Set("Accept", jsonContentType)
+	var way *delivery
+	if op == opRefresh && c.protocol.Rotates() {
+		way = &delivery{}
+		req = way.watch(req)
 	}
-	if op == opCreate {
-		req.Header.Set("Content-Type", jsonContentType)
-	} else {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-
 	res, err := c.http.Do(req)
 	defer func() {
 		if err != nil && isTimeout(err) {
@@ -318,7 +339,7 @@ func (c *Client) call(ctx context.Context, op operation, method string, body []b
 		if errors.As(err, &failed) {
 			err = failed.Err // what it adds is said by fail
 		}
-		return answer{}, c.fail(op, secrets.error(err))
+		return answer{}, c.fail(op, way.lost(secrets.error(err)))
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, largestAnswer))
@@ -326,9 +347,34 @@ func (c *Client) call(ctx context.Context, op operation, method string, body []b
 		return answer{}, newAPIError(op, c.host, res, text, secrets, c.clock())
 	}
 	if err != nil {
-		return answer{}, c.fail(op, fmt.Errorf("read the answer: %w", secrets.error(err)))
+		return answer{}, c.fail(op, way.lost(fmt.Errorf("read the answer: %w", secrets.error(err))))
 	}
-	return answer{res.Header, text}, nil
+	return answer{res.Header, text, way}, nil
+}
+
+// request builds the request of a call.
+func (c *Client) request(ctx context.Context, op operation, r *exchange.Request, s Session, credentials Credentials) (*http.Request, error) {
+	values := c.protocol.Kept(s.State)
+	var carrier *exchange.Carrier
+	if op != opCreate {
+		var err error
+		if carrier, err = c.carry(s); err != nil {
+			return nil, err
+		}
+		values[exchange.Token] = s.Token
+	}
+	maps.Copy(values, credentials.values())
+	req, err := r.New(ctx, c.baseURL, values, carrier)
+	if err != nil {
+		return nil, err
+	}
+	if req.Header["User-Agent"] == nil {
+		req.Header.Set("User-Agent", userAgent)
+	}
+	if req.Header["Accept"] == nil && op != opRevoke {
+		req.Header.Set("Accept", jsonContentType)
+	}
+	return req, nil
 }
 
 // unfollowed hides where a redirect leads from http.Client, which then has

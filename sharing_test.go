@@ -107,9 +107,9 @@ func TestALeaseThatIsNotToBeHadCostsSharingAndNotTheSession(t *testing.T) {
 		}
 		pass(time.Until(ts.Status().RefreshAt) + DefaultTimeout)
 		expectCalls(t, box, 1, 1, 0)
-		cold := newSource(t, box, through(store), func(c *Config) { c.Credentials = Credentials{sessiontest.Email, "other"} })
+		cold := newSource(t, box, through(store), func(c *Config) { c.Credentials = Credentials{Email: sessiontest.Email, Password: "other"} })
 		box.SetPassword(sessiontest.Email, "other")
-		cold.sharing.know(Credentials{sessiontest.Email, "other"}, Credentials{sessiontest.Email, "other"}.fingerprint())
+		cold.sharing.know(Credentials{Email: sessiontest.Email, Password: "other"}, Credentials{Email: sessiontest.Email, Password: "other"}.fingerprint())
 		if _, err := store.Lock(t.Context(), cold.sharing.sealer.Name()); err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +263,7 @@ func TestAWrongPasswordOpensNoEntryAndAsksTheServer(t *testing.T) {
 			with := func(password string) *TokenSource {
 				return newSource(t, box, func(c *Config) {
 					c.Cache, c.CacheKey = store, key
-					c.Credentials = Credentials{sessiontest.Email, password}
+					c.Credentials = Credentials{Email: sessiontest.Email, Password: password}
 				})
 			}
 			want := token(t, with(sessiontest.Password))
@@ -403,7 +403,7 @@ func TestAStoreCannotProlongASession(t *testing.T) {
 func TestARefusalIsSharedAndDoublesForAll(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
 		store := cache.NewMemory()
-		wrong := func(c *Config) { c.Credentials = Credentials{sessiontest.Email, "wrong"} }
+		wrong := func(c *Config) { c.Credentials = Credentials{Email: sessiontest.Email, Password: "wrong"} }
 		start := time.Now()
 		var posts []time.Duration
 		for time.Since(start) < time.Hour {
@@ -431,7 +431,7 @@ func TestARefusalIsSharedAndDoublesForAll(t *testing.T) {
 func TestARefusedPasswordWorksForAllOnceTheServerTakesIt(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
 		store := cache.NewMemory()
-		later := func(c *Config) { c.Credentials = Credentials{sessiontest.Email, "later"} }
+		later := func(c *Config) { c.Credentials = Credentials{Email: sessiontest.Email, Password: "later"} }
 		a, b := newSource(t, box, through(store), later), newSource(t, box, through(store), later)
 		for _, ts := range []*TokenSource{a, b, a, b} {
 			if _, err := ts.Token(); !errors.Is(err, ErrInvalidCredentials) {

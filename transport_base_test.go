@@ -112,7 +112,7 @@ func TestA401WhoseBodyStallsIsAnsweredAllTheSame(t *testing.T) {
 
 // S2: a base that leaves the request out of its response.
 func TestARedirectByABaseThatSetsNoRequestIsAnErrorThatNamesTheHost(t *testing.T) {
-	c, err := NewClient("https://api.example.com", Credentials{"clerk@example.com", "password"}, &http.Client{Transport: roundTripperFunc(func(*http.Request) (*http.Response, error) {
+	c, err := NewClient("https://api.example.com", Credentials{Email: "clerk@example.com", Password: "password"}, &http.Client{Transport: roundTripperFunc(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusTemporaryRedirect, Header: http.Header{"Location": {"https://elsewhere.example/"}}, Body: http.NoBody}, nil
 	})})
 	if err != nil {

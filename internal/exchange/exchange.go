@@ -208,6 +208,15 @@ func (e *Exchange) Rotates() bool {
 	return e.Refresh != nil && slices.ContainsFunc(e.Refresh.names, func(name string) bool { return name != Token && e.issued(name) })
 }
 
+// Has reports whether a state has all that a request needs of it.
+func (e *Exchange) Has(r *Request, state string) bool {
+	kept := e.Kept(state)
+	return !slices.ContainsFunc(r.names, func(name string) bool {
+		_, has := kept[name]
+		return name != Token && e.issued(name) && !has
+	})
+}
+
 // Rejects reports whether a status says that the session has ended.
 func (e *Exchange) Rejects(status int) bool {
 	if len(e.rejects) == 0 {
