@@ -27,7 +27,7 @@ var rotating = Protocol{
 	ExpiresIn:    "data.expires_in",
 	Keep:         map[string]string{"refresh": "data.refresh", "csrf": "cookie:csrf"},
 	RenewableFor: 24 * time.Hour,
-	Send:         []string{"X-Auth-Token: {token}", "X-CSRF: {csrf}", "X-Tenant: {tenant}", "Cookie: SID={token}"},
+	Send:         []string{"X-Auth-Token: {token}", "X-CSRF: {csrf}", "X-Tenant: {tenant}", "X-User: {email}", "Cookie: SID={token}"},
 	Rejects:      []int{401, 419},
 }
 
@@ -76,7 +76,7 @@ func TestAClientSpeaksTheProtocolThatADescriptionTells(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, s := range []Session{first, second} {
-		want := fmt.Sprintf(`{"csrf":"c1","refresh":"r%d","tenant":"x"}`, i+1)
+		want := fmt.Sprintf(`{"csrf":"c1","email":"e","refresh":"r%d","tenant":"x"}`, i+1)
 		if s.Token != fmt.Sprint("a", i+1) || s.State != want {
 			t.Errorf("session %d: got %q and the state %s, want %s", i+1, s.Token, s.State, want)
 		}
@@ -97,7 +97,7 @@ func TestAClientSpeaksTheProtocolThatADescriptionTells(t *testing.T) {
 	req := httptest.NewRequest("GET", "https://h/", nil)
 	req.Header.Set("Cookie", "a=1")
 	client.Sign(req, second)
-	if got, want := fmt.Sprint(req.Header), "map[Cookie:[a=1; SID=a2] X-Auth-Token:[a2] X-Csrf:[c1] X-Tenant:[x]]"; got != want {
+	if got, want := fmt.Sprint(req.Header), "map[Cookie:[a=1; SID=a2] X-Auth-Token:[a2] X-Csrf:[c1] X-Tenant:[x] X-User:[e]]"; got != want {
 		t.Errorf("a request carries %s, want %s", got, want)
 	}
 	for status, want := range map[int]bool{200: false, 401: true, 403: false, 419: true} {
@@ -201,7 +201,7 @@ func TestTheProviderIsAskedWhereARequestNamesTheCredentials(t *testing.T) {
 		requests = append(requests, r.Header.Get("Authorization")+" "+seen(r))
 		io.WriteString(w, `{"data":{"access":"a2"}}`)
 	})
-	s := Session{Token: "a1", State: `{"refresh":"r1","csrf":"c","tenant":"x"}`}
+	s := Session{Token: "a1", State: `{"refresh":"r1","csrf":"c","tenant":"x","email":"e"}`}
 	_, err1 := client.Refresh(t.Context(), s)
 	err2 := client.Revoke(t.Context(), s)
 	want := []string{
@@ -268,7 +268,7 @@ func TestARefreshThatUsesUpItsTokenIsLostIfItMayHaveArrived(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = client.Refresh(t.Context(), Session{Token: "a1", State: `{"refresh":"r1","csrf":"c","tenant":"x"}`})
+			_, err = client.Refresh(t.Context(), Session{Token: "a1", State: `{"refresh":"r1","csrf":"c","tenant":"x","email":"e"}`})
 			listener.Close()
 			if isLost(err) != c.lost || isLost(redact("refresh").error(err)) != c.lost {
 				t.Errorf("%s, to %s: got %v, lost: %v; want %v", name, method, err, isLost(err), c.lost)
@@ -313,7 +313,7 @@ func TestATransportThatDoesNotTellMayHaveSentARefresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Session{Token: "a1", State: `{"refresh":"r1","csrf":"c","tenant":"x"}`}
+	s := Session{Token: "a1", State: `{"refresh":"r1","csrf":"c","tenant":"x","email":"e"}`}
 	if _, err := client.Refresh(t.Context(), s); !isLost(err) {
 		t.Errorf("got %v, want it lost", err)
 	}
@@ -445,7 +445,7 @@ func TestAServerThatRepeatsWhatItGotGivesNothingAway(t *testing.T) {
 	p := rotating
 	p.SignIn = "POST /{tenant}?c={code}\nAuthorization: Basic {basic}"
 	c := Credentials{Email: canaryEmail, Password: canaryPassword, OneTimeCode: "CANARY-code", Extra: map[string]string{"tenant": "CANARY-tenant"}}
-	s := Session{Token: canaryOpaque, State: `{"refresh":"CANARY-refresh","csrf":"CANARY-csrf","tenant":"CANARY-tenant"}`}
+	s := Session{Token: canaryOpaque, State: `{"refresh":"CANARY-refresh","csrf":"CANARY-csrf","tenant":"CANARY-tenant","email":"e"}`}
 	for _, status := range []int{200, 302, 400, 401, 500} {
 		client := speaking(t, p, c, func(w http.ResponseWriter, r *http.Request) {
 			text := seen(r) + fmt.Sprint(r.Header)
