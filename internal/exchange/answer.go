@@ -129,8 +129,11 @@ func (r *reader) at(p path) any {
 	case "cookie":
 		return cookie(r.header, p.name)
 	case "body":
-		if s, ok := r.json.(string); ok {
-			return s
+		switch value := r.json.(type) {
+		case string:
+			return value
+		case map[string]any, []any:
+			return nil // something else than a token
 		}
 		return strings.TrimSpace(string(r.body))
 	case "json":

@@ -33,6 +33,7 @@ func TestAnAnswerIsReadWhereTheDescriptionSays(t *testing.T) {
 		"no cookie":                         {Description{Token: "cookie:gone"}, ``, Answer{}},
 		"the body":                          {Description{Token: "body"}, " t\n", Answer{Token: "t"}},
 		"the body, in JSON":                 {Description{Token: "body"}, `"t\u002f"`, Answer{Token: "t/"}},
+		"a body that is an object":          {Description{Token: "body", ExpiresIn: "2h"}, `{"user":"e"}`, Answer{Life: 2 * time.Hour}},
 		"seconds":                           {Description{Token: "t", ExpiresIn: "in"}, `{"t":"t","in":3600}`, Answer{Token: "t", Life: time.Hour}},
 		"a fraction":                        {Description{Token: "t", ExpiresIn: "in"}, `{"t":"t","in":"1.5"}`, Answer{Token: "t", Life: 1500 * time.Millisecond}},
 		"milliseconds":                      {Description{Token: "t", ExpiresIn: "in ms"}, `{"t":"t","in":900000}`, Answer{Token: "t", Life: 15 * time.Minute}},

@@ -1,0 +1,140 @@
+package protocols
+
+import (
+	"time"
+
+	"github.com/jwtsession/jwtsession"
+)
+
+// PacerPro is PacerPro's API, at https://api.pacerpro.com/v1: the zero value.
+var PacerPro jwtsession.Protocol
+
+// PocketBase is a [PocketBase] server, for a record of its collection users. The
+// base URL is the server's.
+//
+// Tried against PocketBase 0.36.8 (sign-in, refresh, revocation by a new token
+// key); there is no log-out: a token lives until its exp.
+//
+// Trap: who is not signed in, or is no longer, is a guest. A list has 200 and
+// nothing in it then, so that the end of a session need not show as an error. A
+// rule that guests do not pass is 403 or 404 to them.
+//
+// [PocketBase]: https://pocketbase.io/docs/api-records/#auth-record-actions
+var PocketBase = jwtsession.Protocol{
+	SignIn:  "POST /api/collections/users/auth-with-password\n\n" + `{"identity": "{email}", "password": "{password}"}`,
+	Refresh: "POST /api/collections/users/auth-refresh",
+	Token:   "token",
+	Rejects: []int{401, 403},
+}
+
+// PocketBaseSuperusers is the same server, for one of its superusers.
+//
+// Tried against PocketBase 0.36.8, as PocketBase.
+var PocketBaseSuperusers = jwtsession.Protocol{
+	SignIn:  "POST /api/collections/_superusers/auth-with-password\n\n" + `{"identity": "{email}", "password": "{password}"}`,
+	Refresh: "POST /api/collections/_superusers/auth-refresh",
+	Token:   "token",
+	Rejects: []int{401, 403},
+}
+
+// GinJWT is a server made with [gin-jwt] 3, with the routes of its README: /login,
+// /refresh and /auth/logout. Email is the user's name. The base URL is that of the
+// routes.
+//
+// Tried against gin-jwt 3.4.1 (sign-in, rotating refresh tokens, log-out).
+//
+// Traps: a log-out ends the refresh token; the access token is good until its exp.
+// Refresh tokens are in the server's memory unless it is given a store: after its
+// restart all have to sign in.
+//
+// [gin-jwt]: https://github.com/appleboy/gin-jwt
+var GinJWT = jwtsession.Protocol{
+	SignIn:       "POST /login\n\n" + `{"username": "{email}", "password": "{password}"}`,
+	Refresh:      "POST /refresh\n\n" + `{"refresh_token": "{refresh}"}`,
+	LogOut:       "POST /auth/logout\nAuthorization: Bearer {token}\n\n" + `{"refresh_token": "{refresh}"}`,
+	Token:        "access_token",
+	ExpiresIn:    "expires_in",
+	Keep:         map[string]string{"refresh": "refresh_token"},
+	RenewableFor: 30 * 24 * time.Hour,
+}
+
+// GinJWTv2 is a server made with gin-jwt 2, whose tokens renew themselves, with
+// the routes of its README: /login and /auth/refresh_token.
+//
+// From the [documentation] of version 2. Traps: the server must have set MaxRefresh,
+// or no token is renewed; and two tokens of the same second are equal.
+//
+// [documentation]: https://pkg.go.dev/github.com/appleboy/gin-jwt/v2
+var GinJWTv2 = jwtsession.Protocol{
+	SignIn:    "POST /login\n\n" + `{"username": "{email}", "password": "{password}"}`,
+	Refresh:   "GET /auth/refresh_token",
+	Token:     "token",
+	ExpiresAt: "expire",
+}
+
+// Supabase is a [Supabase] project, or another one with GoTrue behind /auth/v1.
+// The base URL is the project's, so that its REST API gets the session, too. Extra
+// has apikey, the project's publishable (anon) key, which every request carries.
+//
+// From the documentation. Trap: refresh tokens are used once; the use of an older
+// one ends the session. The log-out is of this session only.
+//
+// [Supabase]: https://supabase.com/docs/reference/self-hosting-auth/introduction
+var Supabase = jwtsession.Protocol{
+	SignIn:       "POST /auth/v1/token?grant_type=password\napikey: {apikey}\n\n" + `{"email": "{email}", "password": "{password}"}`,
+	Refresh:      "POST /auth/v1/token?grant_type=refresh_token\napikey: {apikey}\n\n" + `{"refresh_token": "{refresh}"}`,
+	LogOut:       "POST /auth/v1/logout?scope=local",
+	Token:        "access_token",
+	ExpiresAt:    "expires_at",
+	ExpiresIn:    "expires_in",
+	Keep:         map[string]string{"refresh": "refresh_token"},
+	RenewableFor: 7 * 24 * time.Hour,
+	Send:         []string{"Authorization: Bearer {token}", "apikey: {apikey}"},
+}
+
+// Directus is a [Directus] server. The base URL is the server's.
+//
+// From the documentation. Traps: expires is in milliseconds; refresh tokens are
+// used once; who is not signed in is a guest, with the public role's rights; a
+// one-time code would go into a member otp, which users without one must not have.
+//
+// [Directus]: https://directus.io/docs/api/authentication
+var Directus = jwtsession.Protocol{
+	SignIn:       "POST /auth/login\n\n" + `{"email": "{email}", "password": "{password}", "mode": "json"}`,
+	Refresh:      "POST /auth/refresh\n\n" + `{"refresh_token": "{refresh}", "mode": "json"}`,
+	LogOut:       "POST /auth/logout\n\n" + `{"refresh_token": "{refresh}", "mode": "json"}`,
+	Token:        "data.access_token",
+	ExpiresIn:    "data.expires ms",
+	Keep:         map[string]string{"refresh": "data.refresh_token"},
+	RenewableFor: 7 * 24 * time.Hour,
+}
+
+// Strapi is a [Strapi] server, for a user of its plugin Users & Permissions. Email
+// is the user's name or e-mail address. The base URL is the server's, without /api.
+//
+// From the documentation. There is no refresh and no log-out: a token lives for 30
+// days, unless the server says something else. Traps: a wrong password is a 400; a
+// guest that asks for what is not public gets 403 where others get 401.
+//
+// [Strapi]: https://docs.strapi.io/cms/features/users-permissions
+var Strapi = jwtsession.Protocol{
+	SignIn: "POST /api/auth/local\n\n" + `{"identifier": "{email}", "password": "{password}"}`,
+	Token:  "jwt",
+}
+
+// SimpleJWT is a server made with [Simple JWT] for the Django REST framework, with
+// the routes of its documentation, /api/token/ and /api/token/refresh/. Email is
+// the user's name.
+//
+// From the documentation. Traps: the paths end in a slash, without which Django
+// redirects; refresh tokens are used once where ROTATE_REFRESH_TOKENS and
+// BLACKLIST_AFTER_ROTATION are set, and else come with the sign-in only.
+//
+// [Simple JWT]: https://django-rest-framework-simplejwt.readthedocs.io/
+var SimpleJWT = jwtsession.Protocol{
+	SignIn:       "POST /api/token/\n\n" + `{"username": "{email}", "password": "{password}"}`,
+	Refresh:      "POST /api/token/refresh/\n\n" + `{"refresh": "{refresh}"}`,
+	Token:        "access",
+	Keep:         map[string]string{"refresh": "refresh"},
+	RenewableFor: 24 * time.Hour,
+}

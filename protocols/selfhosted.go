@@ -1,0 +1,81 @@
+package protocols
+
+import "github.com/jwtsession/jwtsession"
+
+// Portainer is a [Portainer] server. Email is the user's name. The base URL is the
+// server's, without /api.
+//
+// From the documentation. There is no refresh: a token lives for eight hours,
+// unless the server says something else.
+//
+// [Portainer]: https://docs.portainer.io/api/access
+var Portainer = jwtsession.Protocol{
+	SignIn: "POST /api/auth\n\n" + `{"Username": "{email}", "Password": "{password}"}`,
+	LogOut: "POST /api/auth/logout",
+	Token:  "jwt",
+}
+
+// NginxProxyManager is an [Nginx Proxy Manager]. The base URL is the server's,
+// without /api.
+//
+// From the API's schema. There is no log-out. Traps: a wrong password is a 401 on
+// new servers and a 400 on old ones; users with a second factor get no token.
+//
+// [Nginx Proxy Manager]: https://github.com/NginxProxyManager/nginx-proxy-manager/tree/develop/backend/schema
+var NginxProxyManager = jwtsession.Protocol{
+	SignIn:    "POST /api/tokens\n\n" + `{"identity": "{email}", "secret": "{password}"}`,
+	Refresh:   "GET /api/tokens",
+	Token:     "token",
+	ExpiresAt: "expires",
+}
+
+// Jellyfin is a [Jellyfin] server. Email is the user's name; Extra has device_id,
+// which names the program: any text without quotes.
+//
+// From the documentation. Tokens do not expire, and there is no refresh. Trap: a
+// sign-in ends the session of the same user with the same device_id, so that two
+// programs need two of them, or one cache.
+//
+// [Jellyfin]: https://api.jellyfin.org/
+var Jellyfin = jwtsession.Protocol{
+	SignIn: "POST /Users/AuthenticateByName\n" +
+		`Authorization: MediaBrowser Client="jwtsession", Device="jwtsession", DeviceId="{device_id}", Version="` + jwtsession.Version + `"` + "\n\n" +
+		`{"Username": "{email}", "Pw": "{password}"}`,
+	LogOut: "POST /Sessions/Logout",
+	Token:  "AccessToken",
+	Send:   []string{`Authorization: MediaBrowser Token="{token}"`},
+}
+
+// HomeAssistant is a [Home Assistant]. It signs in with a refresh token, since the
+// way to one leads through a page and several steps: Extra has refresh_token, and
+// the client_id that it was issued to.
+//
+// From the documentation. Access tokens live for half an hour. There is no log-out:
+// it would end the refresh token, which nobody could replace. Where a long-lived
+// access token will do, no sign-in is needed at all.
+//
+// [Home Assistant]: https://developers.home-assistant.io/docs/auth_api/
+var HomeAssistant = jwtsession.Protocol{
+	SignIn:    "POST /auth/token\n\ngrant_type=refresh_token&refresh_token={refresh_token}&client_id={client_id}",
+	Token:     "access_token",
+	ExpiresIn: "expires_in",
+}
+
+// PiHole is a [Pi-hole] of version 6 or later. There are no users: the password is
+// all, an application's if the web interface has a second factor. The base URL is
+// the server's, without /api.
+//
+// From the documentation. Every request prolongs a session. Trap: there are few
+// seats (16 by default), and who signs in without logging out takes one for half
+// an hour: let programs share a cache. One without a password has no sessions at
+// all.
+//
+// [Pi-hole]: https://docs.pi-hole.net/api/auth/
+var PiHole = jwtsession.Protocol{
+	SignIn:    "POST /api/auth\n\n" + `{"password": "{password}"}`,
+	Refresh:   "GET /api/auth",
+	LogOut:    "DELETE /api/auth",
+	Token:     "session.sid",
+	ExpiresIn: "session.validity",
+	Send:      []string{"X-FTL-SID: {token}"},
+}
