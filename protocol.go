@@ -245,21 +245,22 @@ func (noRefresh) Error() string {
 }
 func (noRefresh) Is(target error) bool { return target == ErrUnauthorized }
 
-// lostError is the end of a refresh that was sent, and whose answer nobody has:
-// what it uses up, a refresh token for instance, may be used up (O3).
-type lostError struct{ err error }
-
-func (e *lostError) Error() string { return e.err.Error() }
-func (e *lostError) Unwrap() error { return e.err }
-
-// isLost reports whether a refresh must not be repeated with the same session.
-func isLost(err error) bool {
-	var lost *lostError
-	return errors.As(err, &lost)
+// sentError is a failed refresh, and whether the server may have got it.
+type sentError struct {
+	err  error
+	sent bool
 }
 
-// delivery is how far a refresh came that must not be sent twice (O3).
+func (e *sentError) Error() string { return e.err.Error() }
+func (e *sentError) Unwrap() error { return e.err }
+
+// WasSent reports whether what the refresh uses up, a refresh token for instance,
+// may be used up by now (O3). It is false for a refresh that uses up nothing.
+func (e *sentError) WasSent() bool { return e.sent }
+
+// delivery is how far a refresh came.
 type delivery struct {
+	uses           bool // up what it sends: it must not be sent twice (O3)
 	mu             sync.Mutex
 	begun, written bool
 }
@@ -268,6 +269,7 @@ type delivery struct {
 // again by net/http itself is a request of which nothing was written, or one
 // without a body whose method may be repeated: that has a body now, which is empty.
 func (d *delivery) watch(req *http.Request) *http.Request {
+	d.begun = req.Context().Err() != nil // and ends before it tells anything
 	note := func(written bool) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -277,22 +279,19 @@ func (d *delivery) watch(req *http.Request) *http.Request {
 		GetConn:      func(string) { note(false) },
 		WroteRequest: func(httptrace.WroteRequestInfo) { note(true) },
 	}))
-	if req.Method == http.MethodGet && req.Body == nil {
+	if d.uses && req.Method == http.MethodGet && req.Body == nil {
 		watched.Body = io.NopCloser(strings.NewReader(""))
 	}
 	return watched
 }
 
-// lost marks the error of a refresh that the server may have got. A transport that
-// does not tell may have sent it.
-func (d *delivery) lost(err error) error {
+// failed marks the error of a refresh. A transport that does not tell may have
+// sent it. Of other calls there is nothing to know.
+func (d *delivery) failed(err error) error {
 	if d == nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.begun && !d.written {
-		return err
-	}
-	return &lostError{err}
+	return &sentError{err, d.uses && (d.written || !d.begun)}
 }

@@ -45,6 +45,17 @@ func speaking(t testing.TB, p Protocol, c CredentialsProvider, handler http.Hand
 	return client
 }
 
+// isLost reports whether a refresh must not be repeated, as the error itself says.
+func isLost(t testing.TB, err error) bool {
+	t.Helper()
+	var api *APIError
+	var tells interface{ WasSent() bool }
+	if err != nil && !errors.As(err, &api) && !errors.As(redact("refresh").error(err), &tells) {
+		t.Errorf("got %v, which does not tell", err)
+	}
+	return tells != nil && tells.WasSent()
+}
+
 // seen is a request in one line.
 func seen(r *http.Request) string {
 	body, _ := io.ReadAll(r.Body)
@@ -270,8 +281,8 @@ func TestARefreshThatUsesUpItsTokenIsLostIfItMayHaveArrived(t *testing.T) {
 			}
 			_, err = client.Refresh(t.Context(), Session{Token: "a1", State: `{"refresh":"r1","csrf":"c","tenant":"x","email":"e"}`})
 			listener.Close()
-			if isLost(err) != c.lost || isLost(redact("refresh").error(err)) != c.lost {
-				t.Errorf("%s, to %s: got %v, lost: %v; want %v", name, method, err, isLost(err), c.lost)
+			if isLost(t, err) != c.lost {
+				t.Errorf("%s, to %s: got %v, lost: %v; want %v", name, method, err, isLost(t, err), c.lost)
 			}
 			if n := arrived.Load(); n > 1 || c.respond != nil && n != 1 {
 				t.Errorf("%s, to %s: the refresh arrived %d times", name, method, n)
@@ -299,7 +310,7 @@ func TestARefreshIsNotRepeatedBehindOurBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Refresh(t.Context(), s); !isLost(err) || arrived.Load() != 1 {
+	if _, err := client.Refresh(t.Context(), s); !isLost(t, err) || arrived.Load() != 1 {
 		t.Errorf("got %v after %d requests, want one that is lost", err, arrived.Load())
 	}
 }
@@ -314,17 +325,27 @@ func TestATransportThatDoesNotTellMayHaveSentARefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Session{Token: "a1", State: `{"refresh":"r1","csrf":"c","tenant":"x","email":"e"}`}
-	if _, err := client.Refresh(t.Context(), s); !isLost(err) {
+	if _, err := client.Refresh(t.Context(), s); !isLost(t, err) {
 		t.Errorf("got %v, want it lost", err)
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := client.Refresh(over, s); err == nil || isLost(err) {
+	if _, err := client.Refresh(over, s); err == nil || isLost(t, err) {
 		t.Errorf("after its context: got %v, want an error and nothing lost", err)
 	}
-	zero, _ := NewClient("https://h", nil, &http.Client{Transport: client.http.Transport})
-	if _, err := zero.Refresh(t.Context(), Session{Token: "a"}); err == nil || isLost(err) {
-		t.Errorf("PacerPro's refresh uses up nothing: got %v, lost: %v", err, isLost(err))
+	provider := rotating
+	provider.Refresh += "&user={email}"
+	client, _ = provider.NewClient("https://h", CredentialsProviderFunc(func(context.Context) (Credentials, error) {
+		return Credentials{}, errors.New("the store is away")
+	}), nil)
+	if _, err := client.Refresh(t.Context(), s); !isLocal(err) {
+		t.Errorf("without credentials: got %v, want an error of ours", err)
+	}
+	zero, _ := NewClient("https://h", nil, &http.Client{Transport: roundTripperFunc(func(*http.Request) (*http.Response, error) {
+		return nil, errors.New("no answer")
+	})})
+	if _, err := zero.Refresh(t.Context(), Session{Token: "a"}); err == nil || isLost(t, err) {
+		t.Errorf("PacerPro's refresh uses up nothing: got %v, lost: %v", err, isLost(t, err))
 	}
 }
 

@@ -273,13 +273,13 @@ func (c *Client) session(ctx context.Context, op operation, r *exchange.Request,
 	found, err := c.protocol.Read(answer.header, answer.body)
 	if err != nil {
 		kind := credentials.redactor(old).quote(answer.header.Get("Content-Type"))
-		return Session{}, c.fail(op, answer.lost(fmt.Errorf("the answer (%d bytes of %q) %w: %w", len(answer.body), kind, err, ErrMalformedToken)))
+		return Session{}, c.fail(op, answer.failed(fmt.Errorf("the answer (%d bytes of %q) %w: %w", len(answer.body), kind, err, ErrMalformedToken)))
 	}
 	if found.Token == "" && op == opRefresh && c.protocol.Fixed() {
 		found.Token = old.Token
 	}
 	if err := checkToken(found.Token); err != nil {
-		return Session{}, c.fail(op, answer.lost(err))
+		return Session{}, c.fail(op, answer.failed(err))
 	}
 	var values exchange.Values
 	if op == opCreate {
@@ -300,7 +300,7 @@ func (c *Client) session(ctx context.Context, op operation, r *exchange.Request,
 		s.RenewableUntil = start.Add(c.renewableFor).UTC()
 	}
 	if _, err := c.carry(s); err != nil {
-		return Session{}, c.fail(op, answer.lost(fmt.Errorf("%w: %w", err, ErrMalformedToken)))
+		return Session{}, c.fail(op, answer.failed(fmt.Errorf("%w: %w", err, ErrMalformedToken)))
 	}
 	return s, nil
 }
@@ -312,20 +312,16 @@ type answer struct {
 	*delivery
 }
 
-// call makes one call, for a session unless it is a sign-in. An answer is lost
-// that cannot be read, or is no session, where the call must not be repeated.
+// call makes one call, for a session unless it is a sign-in.
 func (c *Client) call(ctx context.Context, op operation, r *exchange.Request, s Session, credentials Credentials) (answer, error) {
 	secrets := credentials.redactor(s)
 	req, err := c.request(ctx, op, r, s, credentials)
 	if err != nil {
 		return answer{}, &unusableError{c.fail(op, err), true}
 	}
-	if err := ctx.Err(); err != nil {
-		return answer{}, c.fail(op, err)
-	}
 	var way *delivery
-	if op == opRefresh && c.protocol.Rotates() {
-		way = &delivery{}
+	if op == opRefresh {
+		way = &delivery{uses: c.protocol.Rotates()}
 		req = way.watch(req)
 	}
 	res, err := c.http.Do(req)
@@ -339,7 +335,7 @@ func (c *Client) call(ctx context.Context, op operation, r *exchange.Request, s 
 		if errors.As(err, &failed) {
 			err = failed.Err // what it adds is said by fail
 		}
-		return answer{}, c.fail(op, way.lost(secrets.error(err)))
+		return answer{}, c.fail(op, way.failed(secrets.error(err)))
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, largestAnswer))
@@ -347,7 +343,7 @@ func (c *Client) call(ctx context.Context, op operation, r *exchange.Request, s 
 		return answer{}, newAPIError(op, c.host, res, text, secrets, c.clock())
 	}
 	if err != nil {
-		return answer{}, c.fail(op, way.lost(fmt.Errorf("read the answer: %w", secrets.error(err))))
+		return answer{}, c.fail(op, way.failed(fmt.Errorf("read the answer: %w", secrets.error(err))))
 	}
 	return answer{res.Header, text, way}, nil
 }
