@@ -30,7 +30,11 @@ type Config struct {
 	// the simplest provider.
 	Credentials CredentialsProvider
 
-	// Issuer makes the session calls where the API speaks another protocol; it may
+	// Protocol is how the API at BaseURL hands out sessions; nil stands for
+	// PacerPro's. Package protocols has descriptions of real APIs.
+	Protocol *Protocol
+
+	// Issuer makes the session calls, in the place of a Protocol, where the API speaks another protocol; it may
 	// be a [Signer] as well. A BaseURL, or Origins, then only say which requests of a
 	// [Transport] carry the token.
 	//
@@ -106,6 +110,8 @@ func printableURL(s string) string {
 // validate finds what contradicts itself before anything is built.
 func (c *Config) validate() error {
 	switch {
+	case c.Issuer != nil && c.Protocol != nil:
+		return errors.New("jwtsession: Config has both an Issuer and a Protocol: one of them makes the session calls, so leave out the other")
 	case c.Issuer == nil && c.Credentials == nil:
 		return errors.New("jwtsession: Config has no Credentials: set an e-mail address and a password, or a CredentialsProvider")
 	case c.Timeout < 0:
@@ -115,9 +121,6 @@ func (c *Config) validate() error {
 	case c.Issuer != nil && c.Credentials == nil && c.Cache != nil && (c.CacheKey == nil || c.Account == ""):
 		return errors.New("jwtsession: a Cache with an Issuer needs Config.CacheKey and Config.Account, to seal and to name its entry")
 	}
-	if own, ok := c.Credentials.(Credentials); ok {
-		return own.validate()
-	}
 	return nil
 }
 
@@ -126,9 +129,18 @@ func (c *Config) issuer() (Issuer, error) {
 	if c.Issuer != nil {
 		return c.Issuer, nil
 	}
-	client, err := NewClient(c.BaseURL, c.Credentials, c.HTTPClient)
+	var protocol Protocol
+	if c.Protocol != nil {
+		protocol = *c.Protocol
+	}
+	client, err := protocol.NewClient(c.BaseURL, c.Credentials, c.HTTPClient)
 	if err != nil {
 		return nil, err
+	}
+	if own, ok := c.Credentials.(Credentials); ok {
+		if err := check(client.protocol, client.protocol.SignIn, own); err != nil {
+			return nil, err
+		}
 	}
 	return client, nil
 }

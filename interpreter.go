@@ -11,6 +11,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/jwtsession/jwtsession/internal/core"
+	"github.com/jwtsession/jwtsession/internal/exchange"
 )
 
 // checkEvery bounds how long the timer may sleep through a suspend or a change of
@@ -118,12 +119,26 @@ func (ts *TokenSource) show() {
 		return
 	}
 	if ts.last == nil || ts.last.token() != s.Token || ts.last.issued != s.Issued || ts.last.expires != s.Expires {
-		ts.last = newSnapshot(s)
+		ts.last = newSnapshot(s, ts.carrier(s))
 		ts.state.Held.Token = ts.last.token() // one copy in memory is enough
 	}
 	if ts.current.Load() != ts.last {
 		ts.current.Store(ts.last)
 	}
+}
+
+// carrier builds what carries a session, once for all its requests; nil where an
+// Authorization header does.
+func (ts *TokenSource) carrier(s core.Session) *exchange.Carrier {
+	client, ok := ts.issuer.(*Client)
+	if !ok || !client.described {
+		return nil
+	}
+	carrier, err := client.carry(issuerSession(s))
+	if err != nil {
+		return &exchange.Carrier{} // it was checked when it was issued
+	}
+	return carrier
 }
 
 // arm sets the timer. It looks at the clocks at least once a minute: it sleeps

@@ -126,7 +126,11 @@ func (ts *TokenSource) call(ctx context.Context, op operation, old Session, call
 		return core.Input{}
 	}
 	ts.sharing.learn(s)
-	return core.Input{Session: coreSession(s, start)}
+	issued := coreSession(s, start)
+	if client, ok := ts.issuer.(*Client); ok {
+		issued.Ended = !client.renews(s)
+	}
+	return core.Input{Session: issued}
 }
 
 // accept checks what an issuer returned.
@@ -153,8 +157,12 @@ func outcomeOf(op operation, old Session, err error) core.Outcome {
 		}
 		return core.Unusable
 	case unusable:
-		if isLocal(err) {
+		var tells interface{ WasSent() bool }
+		switch {
+		case isLocal(err):
 			return core.Local
+		case op == opRefresh && old.State != "" && errors.As(err, &tells) && tells.WasSent():
+			return core.Lost // it was answered with what is no session
 		}
 		return core.Unusable
 	}

@@ -19,9 +19,10 @@ type sharing struct {
 	store       cache.Cache
 	key         []byte // Config.CacheKey
 	baseURL     string
-	sealer      *sealing.Sealer // of the account's entry; nil before the credentials are known
-	fingerprint [32]byte        // of the credentials that the sealer belongs to
-	ahead       time.Duration   // of the local clock, as the last answer told
+	identity    func(Credentials) (name, secret string) // whose entry it is, at the base URL
+	sealer      *sealing.Sealer                         // of the account's entry; nil before the credentials are known
+	fingerprint [32]byte                                // of the credentials that the sealer belongs to
+	ahead       time.Duration                           // of the local clock, as the last answer told
 }
 
 // newSharing returns nil without a cache.
@@ -32,11 +33,11 @@ func newSharing(config Config, issuer Issuer) *sharing {
 	sh := &sharing{store: config.Cache, key: bytes.Clone(config.CacheKey)}
 	switch client, ok := issuer.(*Client); {
 	case ok:
-		sh.baseURL = client.baseURL
+		sh.baseURL, sh.identity = client.baseURL, client.identity
 	case config.Credentials == nil:
 		sh.sealer = sealing.FromKey(config.CacheKey, "account", config.Account)
 	default:
-		sh.baseURL = config.BaseURL + " " + config.Account
+		sh.baseURL, sh.identity = config.BaseURL+" "+config.Account, (&Client{}).identity
 	}
 	return sh
 }
@@ -46,10 +47,11 @@ func (sh *sharing) know(c Credentials, fingerprint [32]byte) {
 	if sh == nil || sh.sealer != nil && sh.fingerprint == fingerprint {
 		return
 	}
+	name, secret := sh.identity(c)
 	if sh.key != nil {
-		sh.sealer = sealing.FromKey(sh.key, "credentials", sh.baseURL, c.Email, c.Password)
+		sh.sealer = sealing.FromKey(sh.key, "credentials", sh.baseURL, name, secret)
 	} else {
-		sh.sealer = sealing.FromPassword(sh.baseURL, c.Email, c.Password)
+		sh.sealer = sealing.FromPassword(sh.baseURL, name, secret)
 	}
 	sh.fingerprint = fingerprint
 }

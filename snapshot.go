@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession/internal/core"
+	"github.com/jwtsession/jwtsession/internal/exchange"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
 )
 
@@ -17,10 +18,11 @@ type snapshot struct {
 	header          string // the value of an Authorization header
 	issued, expires core.Moment
 	id, state       string
+	carrier         *exchange.Carrier // what carries it; nil: the header above
 }
 
-func newSnapshot(s core.Session) *snapshot {
-	return &snapshot{header: bearer + s.Token, issued: s.Issued, expires: s.Expires, id: s.ID, state: s.State}
+func newSnapshot(s core.Session, carrier *exchange.Carrier) *snapshot {
+	return &snapshot{header: bearer + s.Token, issued: s.Issued, expires: s.Expires, id: s.ID, state: s.State, carrier: carrier}
 }
 
 const bearer = "Bearer "

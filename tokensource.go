@@ -105,7 +105,11 @@ func New(config Config) (*TokenSource, error) {
 	}
 	ts.state.Known = ts.sharing != nil && ts.sharing.sealer != nil
 	ts.base = requestTransport(config.HTTPClient)
-	if _, own := issuer.(*Client); !own {
+	if client, own := issuer.(*Client); own {
+		if client.described {
+			ts.signer = client
+		}
+	} else {
 		ts.signer, _ = issuer.(Signer)
 		ts.provider = config.Credentials
 	}
@@ -141,7 +145,19 @@ func (ts *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &oauth2.Token{AccessToken: s.token(), TokenType: "Bearer", Expiry: s.expiry()}, nil
+	return &oauth2.Token{AccessToken: s.token(), TokenType: ts.tokenType(), Expiry: s.expiry()}, nil
+}
+
+// tokenType is the scheme of the Authorization header that carries the token
+// (O6).
+func (ts *TokenSource) tokenType() string {
+	if ts.signer == nil {
+		return "Bearer"
+	}
+	if client, ok := ts.issuer.(*Client); ok {
+		return client.tokenType()
+	}
+	return "" // the Signer knows
 }
 
 // acquire returns a live session.

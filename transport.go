@@ -152,20 +152,42 @@ func (ts *TokenSource) authorize(req *http.Request, s *snapshot) (*http.Request,
 		values = append(values, all...)
 		signed.Header[name] = values[start:len(values):len(values)]
 	}
+	replaced := func(name string) bool {
+		return len(name) == len(authorization) && strings.EqualFold(name, authorization)
+	}
+	switch {
+	case s.carrier != nil:
+		replaced = s.carrier.Replaces
+	case ts.signer != nil:
+		replaced = func(string) bool { return false }
+	}
 	for name, all := range req.Header {
-		if ts.signer == nil && len(name) == len("Authorization") && strings.EqualFold(name, "Authorization") {
-			continue // spelled as it may, it would be sent along
+		if !replaced(name) { // spelled as it may, it would be sent along
+			put(name, all...)
 		}
-		put(name, all...)
 	}
-	if ts.signer == nil {
-		put("Authorization", s.header)
-		return signed, nil
+	switch {
+	case s.carrier != nil:
+		for _, field := range s.carrier.Header {
+			put(field.Name, field.Value)
+		}
+		if len(s.carrier.Cookies) > 0 {
+			put("Cookie", s.carrier.JoinCookies(req.Header))
+		}
+		if len(s.carrier.Query) > 0 {
+			signed.URL = new(*req.URL)
+			signed.URL.RawQuery = s.carrier.JoinQuery(req.URL.RawQuery)
+		}
+	case ts.signer != nil:
+		signed.URL = new(*req.URL)
+		return signed, contained(func() { ts.signer.Sign(signed, issuerSession(s.session())) })
+	default:
+		put(authorization, s.header)
 	}
-	target := *signed.URL
-	signed.URL = &target
-	return signed, contained(func() { ts.signer.Sign(signed, issuerSession(s.session())) })
+	return signed, nil
 }
+
+const authorization = "Authorization"
 
 // rejects reports whether an answer says that the session has ended. A base may
 // return nothing at all, which http.Client then has its own say about.

@@ -151,6 +151,19 @@ func removeFold(header http.Header, name string) {
 	})
 }
 
+// Replaces reports whether what is carried takes the place of a caller's header.
+func (c *Carrier) Replaces(name string) bool {
+	if len(c.Cookies) > 0 && strings.EqualFold(name, "Cookie") {
+		return true
+	}
+	for _, f := range c.Header {
+		if len(f.Name) == len(name) && strings.EqualFold(f.Name, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // JoinCookies returns the value of a Cookie header that has the caller's cookies,
 // but for those of the same names, and the session's.
 func (c *Carrier) JoinCookies(header http.Header) string {
