@@ -72,12 +72,12 @@ func (ts *TokenSource) perform(ctx context.Context, op core.Op, w *work) core.In
 		old := issuerSession(op.Session)
 		return ts.call(ctx, opRefresh, old, func(ctx context.Context) (Session, error) {
 			return ts.issuer.Refresh(ctx, old)
-		}, old.Token, old.State)
+		}, old.secrets()...)
 	case core.Delete:
 		old := issuerSession(op.Session)
 		return ts.call(ctx, opRevoke, old, func(ctx context.Context) (Session, error) {
 			return Session{}, ts.issuer.Revoke(ctx, old)
-		}, old.Token, old.State)
+		}, old.secrets()...)
 	}
 	return ts.sleep(ctx, op.Until)
 }
