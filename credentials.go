@@ -81,8 +81,12 @@ func (c Credentials) MarshalJSON() ([]byte, error) {
 
 // redactor returns that of a call with these credentials, for a session.
 func (c Credentials) redactor(s Session) redactor {
-	secrets := append(s.secrets(), c.Password, c.OneTimeCode)
-	return redactor{redaction.OfAccount(c.Email, slices.AppendSeq(secrets, maps.Values(c.Extra))...)}
+	return redactor{redaction.OfAccount(c.Email, append(s.secrets(), c.secrets()...)...)}
+}
+
+// secrets are what no text from outside may have a part of during a sign-in.
+func (c Credentials) secrets() []string {
+	return slices.AppendSeq([]string{c.Password, c.OneTimeCode}, maps.Values(c.Extra))
 }
 
 // validate says what PacerPro's protocol needs of them and they do not have.

@@ -67,7 +67,7 @@ func (ts *TokenSource) perform(ctx context.Context, op core.Op, w *work) core.In
 				return client.create(ctx, w.credentials)
 			}
 			return ts.issuer.Create(ctx)
-		}, w.credentials.Password)
+		}, w.credentials.secrets()...)
 	case core.Refresh:
 		old := issuerSession(op.Session)
 		return ts.call(ctx, opRefresh, old, func(ctx context.Context) (Session, error) {
@@ -106,8 +106,7 @@ func (ts *TokenSource) retrieve(ctx context.Context) (Credentials, error) {
 	}
 	c, err := ts.provider.Retrieve(ctx)
 	if err != nil {
-		err = redact(c.Password).error(err)
-		return Credentials{}, &unusableError{fmt.Errorf("jwtsession: get the credentials%s: %w", ts.at(), err), true}
+		return Credentials{}, &unusableError{&callError{"get the credentials" + ts.at(), c.redactor(Session{}).error(err)}, true}
 	}
 	return c, nil
 }
