@@ -202,6 +202,6 @@ func jsonOf(v any) string {
 func refreshNow(ts *TokenSource) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	ts.state.Due = momentOf(ts.clock())
+	ts.state.Due = core.At(ts.clock())
 	ts.step(core.Input{Kind: core.Tick})
 }

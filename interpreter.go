@@ -67,7 +67,7 @@ func (ts *TokenSource) decide(in core.Input) (context.Context, core.Op) {
 	}
 	in.Draw = rand.Float64()
 	var effects core.Effects
-	*ts.state, effects = core.Step(&ts.config, *ts.state, in, momentOf(now))
+	*ts.state, effects = core.Step(&ts.config, *ts.state, in, core.At(now))
 	for _, e := range effects.Events {
 		ts.report(e, now)
 	}
@@ -92,7 +92,7 @@ func (ts *TokenSource) decide(in core.Input) (context.Context, core.Op) {
 	}
 	ctx := context.WithValue(context.Background(), inFlight{weak.Make(ts)}, true)
 	ctx, cancel := context.WithCancelCause(ctx)
-	ctx, end := context.WithTimeout(ctx, op.Until.Sub(momentOf(now)))
+	ctx, end := context.WithTimeout(ctx, op.Until.Sub(core.At(now)))
 	ts.cancel = func() { cancel(errCancelled); end() }
 	return ctx, op
 }
@@ -144,12 +144,12 @@ func (ts *TokenSource) carrier(s core.Session) *exchange.Carrier {
 // arm sets the timer. It looks at the clocks at least once a minute: it sleeps
 // through a suspend, and knows nothing of a clock that was set.
 func (ts *TokenSource) arm(now time.Time) {
-	alarm := ts.state.Alarm(momentOf(now))
+	alarm := ts.state.Alarm(core.At(now))
 	if alarm == ts.alarm {
 		return
 	}
 	ts.alarm = alarm
-	wait := min(max(0, alarm.Sub(momentOf(now))), checkEvery)
+	wait := min(max(0, alarm.Sub(core.At(now))), checkEvery)
 	switch {
 	case alarm == 0:
 		ts.timer.Stop()
@@ -195,8 +195,8 @@ func (ts *TokenSource) explain(err error, a *core.Answer, now time.Time) error {
 	case core.ErrExpired, core.ErrShort, core.ErrTimeout:
 		err = &unusableError{fmt.Errorf("jwtsession: sign in%s: %w", ts.at(), err), false}
 	}
-	if err != nil && a != nil && a.Since != 0 && a.Until > momentOf(now) {
-		return &rememberedError{err, momentOf(now).Sub(a.Since), a.Until.Sub(momentOf(now))}
+	if err != nil && a != nil && a.Since != 0 && a.Until > core.At(now) {
+		return &rememberedError{err, core.At(now).Sub(a.Since), a.Until.Sub(core.At(now))}
 	}
 	return err
 }
@@ -222,11 +222,11 @@ func inWords(d time.Duration) string {
 // report hands an event on. mu is held.
 func (ts *TokenSource) report(e core.Event, now time.Time) {
 	out := Event{
-		Kind: eventKinds[e.Kind], Time: now.Round(0), Account: ts.account, SessionID: e.Session.ID, ExpiresAt: timeOf(e.Session.Expires),
+		Kind: eventKinds[e.Kind], Time: now.Round(0), Account: ts.account, SessionID: e.Session.ID, ExpiresAt: e.Session.Expires.Time(),
 		Attempt: e.Attempt, RetryIn: e.RetryIn, Err: ts.explain(e.Err, nil, now),
 	}
 	if e.Began != 0 {
-		out.Duration = momentOf(now).Sub(e.Began)
+		out.Duration = core.At(now).Sub(e.Began)
 	}
 	ts.reporter.report(out)
 }

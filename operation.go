@@ -11,6 +11,8 @@ import (
 	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
+	"github.com/jwtsession/jwtsession/internal/sealing"
+	"github.com/jwtsession/jwtsession/internal/sharing"
 )
 
 // inFlight marks the context of a source's own operations. It holds the source
@@ -48,17 +50,17 @@ func (ts *TokenSource) perform(ctx context.Context, op core.Op, w *work) core.In
 	case core.Ask:
 		return ts.ask(ctx, w)
 	case core.Load:
-		return ts.sharing.load(ctx, ts.clock)
+		return ts.sharing.Load(ctx, ts.clock)
 	case core.Lock:
-		lease, in := ts.sharing.lock(ctx, ts.clock)
+		lease, in := ts.sharing.Lock(ctx, ts.clock)
 		w.lease = lease
 		return in
 	case core.Store:
-		return ts.sharing.put(ctx, w.lease, op, ts.clock())
+		return ts.sharing.Write(ctx, w.lease, op, ts.clock())
 	case core.Remove:
-		return ts.sharing.remove(ctx, w.lease)
+		return ts.sharing.Remove(ctx, w.lease)
 	case core.Unlock:
-		unlock(w.lease)
+		sharing.Unlock(w.lease)
 		w.lease = nil
 		return core.Input{}
 	case core.Create:
@@ -94,7 +96,9 @@ func (ts *TokenSource) ask(ctx context.Context, w *work) core.Input {
 	}
 	w.credentials = credentials
 	fingerprint := credentials.fingerprint()
-	ts.sharing.know(credentials, fingerprint)
+	if ts.sharing != nil {
+		ts.sharing.Know(fingerprint, func() *sealing.Sealer { return ts.sharing.sealer(credentials) })
+	}
 	ts.name(accountDomain(credentials.Email))
 	return core.Input{Credentials: fingerprint}
 }
@@ -124,7 +128,9 @@ func (ts *TokenSource) call(ctx context.Context, op operation, old Session, call
 	if op == opRevoke {
 		return core.Input{}
 	}
-	ts.sharing.learn(s)
+	if ts.sharing != nil {
+		ts.sharing.Learn(s.Token, s.ExpiresAt)
+	}
 	issued := coreSession(s, start)
 	if client, ok := ts.issuer.(*Client); ok {
 		issued.Ended = !client.renews(s)
@@ -191,7 +197,7 @@ func wasSent(err error) bool {
 
 // sleep waits, by the wall clock.
 func (ts *TokenSource) sleep(ctx context.Context, until core.Moment) core.Input {
-	timer := time.NewTimer(timeOf(until).Sub(ts.clock().Round(0)))
+	timer := time.NewTimer(until.Time().Sub(ts.clock().Round(0)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/sealing"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -80,7 +81,7 @@ func TestCallersDoNotWaitForALeaseWhileTheirTokenLives(t *testing.T) {
 		store := cache.NewMemory()
 		ts := newSource(t, box, through(store))
 		first := token(t, ts)
-		lease, err := store.Lock(t.Context(), ts.sharing.sealer.Name())
+		lease, err := store.Lock(t.Context(), ts.sharing.Name())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,15 +103,16 @@ func TestALeaseThatIsNotToBeHadCostsSharingAndNotTheSession(t *testing.T) {
 		store := cache.NewMemory()
 		ts := newSource(t, box, through(store))
 		token(t, ts)
-		if _, err := store.Lock(t.Context(), ts.sharing.sealer.Name()); err != nil {
+		if _, err := store.Lock(t.Context(), ts.sharing.Name()); err != nil {
 			t.Fatal(err)
 		}
 		pass(time.Until(ts.Status().RefreshAt) + DefaultTimeout)
 		expectCalls(t, box, 1, 1, 0)
 		cold := newSource(t, box, through(store), func(c *Config) { c.Credentials = Credentials{Email: sessiontest.Email, Password: "other"} })
 		box.SetPassword(sessiontest.Email, "other")
-		cold.sharing.know(Credentials{Email: sessiontest.Email, Password: "other"}, Credentials{Email: sessiontest.Email, Password: "other"}.fingerprint())
-		if _, err := store.Lock(t.Context(), cold.sharing.sealer.Name()); err != nil {
+		other := Credentials{Email: sessiontest.Email, Password: "other"}
+		cold.sharing.Know(other.fingerprint(), func() *sealing.Sealer { return cold.sharing.sealer(other) })
+		if _, err := store.Lock(t.Context(), cold.sharing.Name()); err != nil {
 			t.Fatal(err)
 		}
 		if waited := took(func() { token(t, cold) }); waited > DefaultTimeout {
@@ -244,7 +246,7 @@ func TestALeaseThatComesTooLateIsGivenBack(t *testing.T) {
 		pass(time.Minute)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		lease, err := store.Lock(ctx, ts.sharing.sealer.Name())
+		lease, err := store.Lock(ctx, ts.sharing.Name())
 		if err != nil {
 			t.Fatalf("the lease is still held: %v", err)
 		}
@@ -348,7 +350,7 @@ func TestAnEntryThatCannotBeUsedIsAMissThatIsReportedAndOverwritten(t *testing.T
 				store := cache.NewMemory()
 				first := newSource(t, box, through(store))
 				token(t, first)
-				key := first.sharing.sealer.Name()
+				key := first.sharing.Name()
 				entry, err := store.Load(t.Context(), key)
 				if err != nil {
 					t.Fatal(err)
@@ -387,7 +389,7 @@ func TestAStoreCannotProlongASession(t *testing.T) {
 		store := cache.NewMemory()
 		first := newSource(t, box, through(store))
 		token(t, first)
-		key := first.sharing.sealer.Name()
+		key := first.sharing.Name()
 		entry, _ := store.Load(t.Context(), key)
 		entry.TTL = 1000 * time.Hour
 		put(t, store, key, entry)

@@ -1,17 +1,12 @@
 package jwtsession
 
 import (
-	"math"
-	"strings"
 	"time"
 
 	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/internal/exchange"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
 )
-
-// latestNano is the last moment that fits into nanoseconds since 1970.
-var latestNano = time.Unix(0, math.MaxInt64)
 
 // snapshot is a session as callers use it. It never changes.
 type snapshot struct {
@@ -28,7 +23,7 @@ func newSnapshot(s core.Session, carrier *exchange.Carrier) *snapshot {
 const bearer = "Bearer "
 
 func (s *snapshot) token() string     { return s.header[len(bearer):] }
-func (s *snapshot) expiry() time.Time { return timeOf(s.expires) }
+func (s *snapshot) expiry() time.Time { return s.expires.Time() }
 
 // liveAt goes by the wall clock, so that the time in a suspend counts.
 func (s *snapshot) liveAt(now time.Time) bool {
@@ -46,33 +41,14 @@ func coreSession(s Session, issued time.Time) core.Session {
 	return core.Session{
 		Token:     s.Token,
 		State:     s.State,
-		ID:        strings.Clone(shortID(lifetime.OfToken(s.Token).ID)),
-		Issued:    momentOf(issued),
-		Expires:   momentOf(s.ExpiresAt),
-		Renewable: momentOf(s.RenewableUntil),
+		ID:        lifetime.OfToken(s.Token).ShortID(),
+		Issued:    core.At(issued),
+		Expires:   core.At(s.ExpiresAt),
+		Renewable: core.At(s.RenewableUntil),
 	}
 }
 
 // issuerSession is a session as an issuer has it.
 func issuerSession(s core.Session) Session {
-	return Session{Token: s.Token, State: s.State, ExpiresAt: timeOf(s.Expires), RenewableUntil: timeOf(s.Renewable)}
+	return Session{Token: s.Token, State: s.State, ExpiresAt: s.Expires.Time(), RenewableUntil: s.Renewable.Time()}
 }
-
-// momentOf is a time as the core has it. One that is too far away to be counted
-// in nanoseconds is as good as none.
-func momentOf(t time.Time) core.Moment {
-	if t.IsZero() || !t.Before(latestNano) {
-		return 0
-	}
-	return core.Moment(t.UnixNano())
-}
-
-func timeOf(m core.Moment) time.Time {
-	if m == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, int64(m)).UTC()
-}
-
-// shortID is how a log names a session: by the first 8 characters of its jti.
-func shortID(id string) string { return id[:min(len(id), 8)] }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/core"
 )
 
 // Status is what can be said of a source at one moment, for health checks and
@@ -75,7 +77,7 @@ func (ts *TokenSource) Status() Status {
 	status := Status{
 		Account:        ts.account,
 		Closed:         ts.state.Closed,
-		RefreshAt:      timeOf(ts.state.Plan(momentOf(now))),
+		RefreshAt:      ts.state.Plan(core.At(now)).Time(),
 		FailedAttempts: ts.state.Failures,
 		LastError:      ts.explain(ts.state.Problem, nil, now),
 	}

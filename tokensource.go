@@ -61,7 +61,7 @@ type TokenSource struct {
 	issuer   Issuer
 	signer   Signer              // nil: Authorization: Bearer, and 401
 	provider CredentialsProvider // beside an Issuer; a Client has its own
-	sharing  *sharing            // nil without a cache
+	sharing  *shared             // nil without a cache
 	origins  []origin
 	base     http.RoundTripper // of Client
 	reporter *reporter
@@ -93,7 +93,7 @@ func New(config Config) (*TokenSource, error) {
 		issuer:  issuer,
 		origins: origins,
 		account: accountDomain(config.Account),
-		sharing: newSharing(config, issuer),
+		sharing: newShared(config, issuer),
 		clock:   time.Now,
 		state:   new(core.State),
 	}
@@ -103,7 +103,7 @@ func New(config Config) (*TokenSource, error) {
 		Cache:   config.Cache != nil,
 		Asks:    config.Credentials != nil,
 	}
-	ts.state.Known = ts.sharing != nil && ts.sharing.sealer != nil
+	ts.state.Known = ts.sharing != nil && ts.sharing.Named()
 	ts.base = requestTransport(config.HTTPClient)
 	if client, own := issuer.(*Client); own {
 		if client.described {

@@ -58,12 +58,33 @@ package core
 
 import (
 	"errors"
+	"math"
 	"time"
 )
 
 // Moment is a time in nanoseconds since 1970 by the wall clock, which goes on
 // while a machine sleeps (E4). Zero is none.
 type Moment int64
+
+// latest is the last moment that fits.
+var latest = time.Unix(0, math.MaxInt64)
+
+// At returns the moment of a time. One that is too far away to be counted in
+// nanoseconds is as good as none.
+func At(t time.Time) Moment {
+	if t.IsZero() || !t.Before(latest) {
+		return 0
+	}
+	return Moment(t.UnixNano())
+}
+
+// Time returns the moment as a time, and none as the zero time.
+func (m Moment) Time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(m)).UTC()
+}
 
 // Add returns the moment d later.
 func (m Moment) Add(d time.Duration) Moment { return m + Moment(d) }

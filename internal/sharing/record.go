@@ -1,4 +1,4 @@
-package jwtsession
+package sharing
 
 import (
 	"encoding/json"
@@ -8,7 +8,6 @@ import (
 	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
-	"github.com/jwtsession/jwtsession/internal/sealing"
 )
 
 // record is what a cache holds of an account, sealed: a session, a notice, or
@@ -51,9 +50,9 @@ type noticeRecord struct {
 	Outlasted  time.Duration `json:"outlasted,omitempty"`
 }
 
-// sealEntry returns the entry of a session, a notice, or both. It reports whether
+// seal returns the entry of a session, a notice, or both. It reports whether
 // there is anything to store.
-func sealEntry(s core.Session, n *core.Notice, now core.Moment, sealer *sealing.Sealer) (cache.Entry, bool) {
+func (sh *Sharing) seal(s core.Session, n *core.Notice, now core.Moment) (cache.Entry, bool) {
 	var r record
 	var left, ttl time.Duration
 	if s.Token != "" && s.Expires != 0 {
@@ -61,9 +60,12 @@ func sealEntry(s core.Session, n *core.Notice, now core.Moment, sealer *sealing.
 		ttl = max(left, s.Renewable.Sub(now), 1)
 	}
 	unknown := s.Token != "" && s.Expires == 0 // its entry lives for ever, and nothing can be counted by it
-	var api *APIError
-	if n != nil && !unknown && errors.As(n.Err, &api) {
-		notice := &noticeRecord{Op: api.Op, Host: api.Host, StatusCode: api.StatusCode, Type: api.Type, Message: api.Message, Count: n.Count, Wait: n.Wait}
+	var said *Refusal
+	if n != nil && !unknown {
+		said = sh.Refusal(n.Err)
+	}
+	if said != nil {
+		notice := &noticeRecord{Op: said.Op, Host: said.Host, StatusCode: said.StatusCode, Type: said.Type, Message: said.Message, Count: n.Count, Wait: n.Wait}
 		if n.Refused {
 			r.Refusal = notice
 			ttl = max(ttl, n.Wait+core.LongestLockout)
@@ -97,7 +99,7 @@ func sealEntry(s core.Session, n *core.Notice, now core.Moment, sealer *sealing.
 		return cache.Entry{}, false
 	}
 	content, _ := json.Marshal(r) // strings and numbers only
-	return cache.Entry{Data: sealer.Seal(content), TTL: ttl}, true
+	return cache.Entry{Data: sh.sealer.Seal(content), TTL: ttl}, true
 }
 
 // found is what an entry has.
@@ -107,11 +109,10 @@ type found struct {
 	notice   *core.Notice
 }
 
-// openEntry reads an entry that was loaded at now. The local clock is ahead of the
-// server's by so much, as far as is known: what somebody has put back into the
+// open reads an entry that was loaded at now. What somebody has put back into the
 // store lives no longer than its token (C10).
-func openEntry(e cache.Entry, now time.Time, ahead time.Duration, sealer *sealing.Sealer) (found, error) {
-	content, err := sealer.Open(e.Data)
+func (sh *Sharing) open(e cache.Entry, now time.Time) (found, error) {
+	content, err := sh.sealer.Open(e.Data)
 	if err != nil {
 		return found{}, err
 	}
@@ -128,18 +129,15 @@ func openEntry(e cache.Entry, now time.Time, ahead time.Duration, sealer *sealin
 		if n.Outlasted == 0 {
 			n.Outlasted = core.LongestLockout
 		}
-		f.notice = n.notice(e.TTL, id, true)
+		f.notice = sh.notice(n, e.TTL, id, true)
 	} else if n := r.Wait; n != nil {
-		f.notice = n.notice(e.TTL, id, false)
+		f.notice = sh.notice(n, e.TTL, id, false)
 	}
 	if r.Session == nil && f.notice != nil {
 		return f, nil
 	}
-	if r.Session == nil {
+	if r.Session == nil || r.Session.Token == "" {
 		return found{}, errors.New("it is of another format")
-	}
-	if err := checkToken(r.Session.Token); err != nil {
-		return found{}, err
 	}
 	if r.Session.Life > 0 && e.TTL <= 0 {
 		return found{}, errors.New("the store has lost how long it lives")
@@ -149,8 +147,8 @@ func openEntry(e cache.Entry, now time.Time, ahead time.Duration, sealer *sealin
 		f.session.Issued = min(f.session.Issued, core.Moment(r.Issued))
 	}
 	if exp := lifetime.OfToken(r.Session.Token).Expiry; !exp.IsZero() && f.session.Expires != 0 {
-		bound := momentOf(exp.Add(ahead))
-		if f.doubtful = bound != 0 && bound <= momentOf(now) && f.session.Expires > momentOf(now); !f.doubtful && bound != 0 {
+		bound := core.At(exp.Add(sh.ahead))
+		if f.doubtful = bound != 0 && bound <= core.At(now) && f.session.Expires > core.At(now); !f.doubtful && bound != 0 {
 			f.session.Expires = min(f.session.Expires, bound)
 		}
 	}
@@ -158,35 +156,33 @@ func openEntry(e cache.Entry, now time.Time, ahead time.Duration, sealer *sealin
 }
 
 func (r *sessionRecord) session(ttl time.Duration, now time.Time) core.Session {
-	s := Session{Token: r.Token, State: r.State}
-	issued := now
+	s := core.Session{Token: r.Token, State: r.State, ID: lifetime.OfToken(r.Token).ShortID(), Ended: r.Ended}
+	at := core.At(now)
+	s.Issued = at
 	if r.Life > 0 {
 		left := ttl - r.Outlasted
-		s.ExpiresAt = now.Add(min(left, r.Life))
-		issued = now.Add(min(left-r.Life, time.Microsecond)) // of two in one moment the later one is a little later
+		s.Expires = at.Add(min(left, r.Life))
+		s.Issued = at.Add(min(left-r.Life, time.Microsecond)) // of two in one moment the later one is a little later
 	}
 	if r.Renewable > 0 {
-		s.RenewableUntil = issued.Add(r.Renewable)
+		s.Renewable = s.Issued.Add(r.Renewable)
 	}
-	c := coreSession(s, issued)
-	c.Ended = r.Ended
-	return c
+	return s
 }
 
-func (r *noticeRecord) notice(ttl time.Duration, id string, refused bool) *core.Notice {
-	op := r.Op
-	if op == "" {
-		op = string(opCreate)
-	}
-	e := &APIError{Op: op, Host: r.Host, StatusCode: r.StatusCode, Type: r.Type, Message: r.Message}
-	limit := lifetime.LongestRetryAfter
+// longestWait bounds what a server can have asked for.
+const longestWait = time.Hour
+
+func (sh *Sharing) notice(r *noticeRecord, ttl time.Duration, id string, refused bool) *core.Notice {
+	said := &Refusal{Op: r.Op, Host: r.Host, StatusCode: r.StatusCode, Type: r.Type, Message: r.Message}
+	limit := longestWait
 	if refused {
 		limit = core.LongestLockout // without an API's own limit a store's clock could lock an account out
 	} else {
-		e.RetryAfter = r.Wait
+		said.RetryAfter = r.Wait
 	}
 	return &core.Notice{
-		ID: id, Err: e, Refused: refused, Count: r.Count,
+		ID: id, Err: sh.Error(said), Refused: refused, Count: r.Count,
 		Wait: r.Wait, Left: min(ttl-r.Outlasted, r.Wait, limit),
 	}
 }

@@ -1,0 +1,188 @@
+// Package sharing is a token source's use of a cache: it seals what goes in, judges
+// what comes out, and bounds every call. What follows from it is decided in package
+// core.
+package sharing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/core"
+	"github.com/jwtsession/jwtsession/internal/lifetime"
+	"github.com/jwtsession/jwtsession/internal/sealing"
+)
+
+// Sharing is a source's use of its cache. It is used by the operation under way,
+// of which there is one at a time, and needs no lock.
+type Sharing struct {
+	Store   cache.Cache
+	Refusal func(error) *Refusal // what can be told to others of a server's error; nil: nothing
+	Error   func(*Refusal) error // the error that this was
+
+	sealer *sealing.Sealer // of the account's entry; nil before the credentials are known
+	of     core.Fingerprint
+	ahead  time.Duration // of the local clock, as the last answer told
+}
+
+// Refusal is what a server said, as others are told it.
+type Refusal struct {
+	Op, Host   string
+	StatusCode int
+	Type       string
+	Message    string
+	RetryAfter time.Duration
+}
+
+// Know has the account's entry sealed for these credentials, unless it is
+// already: to derive a key takes its time.
+func (sh *Sharing) Know(of core.Fingerprint, derive func() *sealing.Sealer) {
+	if sh.sealer == nil || sh.of != of {
+		sh.sealer, sh.of = derive(), of
+	}
+}
+
+// Named reports whether it is known which entry is the account's.
+func (sh *Sharing) Named() bool { return sh.sealer != nil }
+
+// Name is what the account's entry is called.
+func (sh *Sharing) Name() string { return sh.sealer.Name() }
+
+// Learn notes by how much the local clock is ahead of the server's, from a
+// session that has just been issued.
+func (sh *Sharing) Learn(token string, expiresAt time.Time) {
+	if exp := lifetime.OfToken(token).Expiry; !exp.IsZero() && !expiresAt.IsZero() {
+		sh.ahead = max(0, expiresAt.Sub(exp))
+	}
+}
+
+// Load reads the account's entry.
+func (sh *Sharing) Load(ctx context.Context, clock func() time.Time) core.Input {
+	asked, store, name := clock(), sh.Store, sh.sealer.Name()
+	entry, err := within(ctx, nil, func(ctx context.Context) (cache.Entry, error) {
+		return store.Load(ctx, name)
+	})
+	return sh.examine(asked, entry, err)
+}
+
+// Lock waits for the entry's lease, and reads the entry again.
+func (sh *Sharing) Lock(ctx context.Context, clock func() time.Time) (cache.Lease, core.Input) {
+	store, name := sh.Store, sh.sealer.Name()
+	lease, err := within(ctx, Unlock, func(ctx context.Context) (cache.Lease, error) {
+		return store.Lock(ctx, name)
+	})
+	if err != nil {
+		return nil, core.Input{Outcome: core.Away, Err: withoutCache("take the lease", err)}
+	}
+	if loaded, ok := lease.(cache.LoadedLease); ok {
+		entry, err := loaded.Loaded()
+		return lease, sh.examine(clock(), entry, err)
+	}
+	read, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestLoad)
+	defer cancel()
+	in := sh.Load(read, clock)
+	if in.Outcome != core.OK { // the lease is held all the same
+		in.Outcome = core.OK
+	}
+	return lease, in
+}
+
+// longestLoad bounds the look that follows a lease.
+const longestLoad = 250 * time.Millisecond
+
+// longestUnlock bounds what is waited for a store to take a lease back.
+const longestUnlock = time.Second
+
+// examine tells what a Load returned that began at now, so that a slow one makes
+// a session's life too short and never too long.
+func (sh *Sharing) examine(now time.Time, entry cache.Entry, err error) core.Input {
+	switch {
+	case err == cache.ErrMiss:
+		return core.Input{}
+	case errors.Is(err, cache.ErrMiss):
+		return core.Input{Err: withoutCache("", err)}
+	case err != nil:
+		return core.Input{Outcome: core.Away, Err: withoutCache("load the entry", err)}
+	}
+	f, err := sh.open(entry, now)
+	if err != nil {
+		return core.Input{Err: withoutCache("the entry cannot be used, and will be replaced", err)}
+	}
+	return core.Input{Session: f.session, Doubtful: f.doubtful, Notice: f.notice}
+}
+
+// Write stores a session, a notice, or both.
+func (sh *Sharing) Write(ctx context.Context, lease cache.Lease, op core.Op, now time.Time) core.Input {
+	entry, ok := sh.seal(op.Session, op.Notice, core.At(now))
+	if !ok {
+		return core.Input{}
+	}
+	return stored("store the session", ctx, func(ctx context.Context) error { return lease.Store(ctx, entry) })
+}
+
+// Remove deletes the entry of a session that was revoked.
+func (sh *Sharing) Remove(ctx context.Context, lease cache.Lease) core.Input {
+	return stored("delete the entry", ctx, lease.Delete)
+}
+
+func stored(what string, ctx context.Context, call func(context.Context) error) core.Input {
+	_, err := within(ctx, nil, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
+	if err != nil {
+		return core.Input{Outcome: core.Away, Err: withoutCache(what, err)}
+	}
+	return core.Input{}
+}
+
+// Unlock gives a lease back. An error has no consequence: the lease ends with its
+// life.
+func Unlock(lease cache.Lease) {
+	ctx, cancel := context.WithTimeout(context.Background(), longestUnlock)
+	defer cancel()
+	within(ctx, nil, func(context.Context) (struct{}, error) { return struct{}{}, lease.Unlock() })
+}
+
+func withoutCache(what string, err error) error {
+	if what != "" {
+		err = fmt.Errorf("%s: %w", what, err)
+	}
+	return fmt.Errorf("jwtsession: the cache is done without: %w", err)
+}
+
+// within makes a call to a store, which may be anybody's: it may hang, and it
+// may panic. A call that does not end in time is left behind, and what it brings
+// after all is dropped.
+func within[T any](ctx context.Context, drop func(T), call func(context.Context) (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	returned := make(chan outcome) // not buffered: either the caller has it, or it has left
+	left := make(chan struct{})
+	start := time.Now()
+	go func() {
+		o := outcome{err: errors.New("the store ended its goroutine")}
+		defer func() {
+			if cause := recover(); cause != nil {
+				o = outcome{err: fmt.Errorf("the store panicked: %T", cause)}
+			}
+			select {
+			case returned <- o:
+			case <-left:
+				if o.err == nil && drop != nil {
+					drop(o.value)
+				}
+			}
+		}()
+		o.value, o.err = call(ctx)
+	}()
+	select {
+	case o := <-returned:
+		return o.value, o.err
+	case <-ctx.Done():
+	}
+	close(left)
+	var none T
+	return none, fmt.Errorf("no answer within %v: %w", time.Since(start).Round(time.Millisecond), ctx.Err())
+}
