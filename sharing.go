@@ -18,12 +18,12 @@ type shared struct {
 }
 
 // newShared returns nil without a cache.
-func newShared(config Config, issuer Issuer) *shared {
+func newShared(config Config, issuer Issuer, host string) *shared {
 	if config.Cache == nil {
 		return nil
 	}
 	sh := &shared{
-		Sharing: &sharing.Sharing{Store: config.Cache, Refusal: toldToOthers, Error: toldByOthers},
+		Sharing: &sharing.Sharing{Store: config.Cache, Host: host, Refusal: toldToOthers, Error: toldByOthers},
 		key:     bytes.Clone(config.CacheKey),
 	}
 	client, ok := issuer.(*Client)

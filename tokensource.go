@@ -93,7 +93,6 @@ func New(config Config) (*TokenSource, error) {
 		issuer:  issuer,
 		origins: origins,
 		account: accountDomain(config.Account),
-		sharing: newShared(config, issuer),
 		clock:   time.Now,
 		state:   new(core.State),
 	}
@@ -103,6 +102,7 @@ func New(config Config) (*TokenSource, error) {
 		Cache:   config.Cache != nil,
 		Asks:    config.Credentials != nil,
 	}
+	ts.sharing = newShared(config, issuer, ts.host())
 	ts.state.Known = ts.sharing != nil && ts.sharing.Named()
 	ts.base = requestTransport(config.HTTPClient)
 	if client, own := issuer.(*Client); own {

@@ -147,7 +147,7 @@ func (sh *Sharing) open(e cache.Entry, now time.Time) (found, error) {
 		f.session.Issued = min(f.session.Issued, core.Moment(r.Issued))
 	}
 	if exp := lifetime.OfToken(r.Session.Token).Expiry; !exp.IsZero() && f.session.Expires != 0 {
-		bound := core.At(exp.Add(sh.ahead))
+		bound := core.At(exp.Add(sh.clockAhead()))
 		if f.doubtful = bound != 0 && bound <= core.At(now) && f.session.Expires > core.At(now); !f.doubtful && bound != 0 {
 			f.session.Expires = min(f.session.Expires, bound)
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
@@ -19,13 +20,18 @@ import (
 // of which there is one at a time, and needs no lock.
 type Sharing struct {
 	Store   cache.Cache
+	Host    string               // the server's
 	Refusal func(error) *Refusal // what can be told to others of a server's error; nil: nothing
 	Error   func(*Refusal) error // the error that this was
 
 	sealer *sealing.Sealer // of the account's entry; nil before the credentials are known
 	of     core.Fingerprint
-	ahead  time.Duration // of the local clock, as the last answer told
+	ahead  *time.Duration // of the local clock, as the last answer told; nil: none has
 }
+
+// aheadOf is what the sources of the process have learned of a host's clock, for
+// one that has not asked it yet.
+var aheadOf sync.Map // of time.Duration
 
 // Refusal is what a server said, as others are told it.
 type Refusal struct {
@@ -54,8 +60,21 @@ func (sh *Sharing) Name() string { return sh.sealer.Name() }
 // session that has just been issued.
 func (sh *Sharing) Learn(token string, expiresAt time.Time) {
 	if exp := lifetime.OfToken(token).Expiry; !exp.IsZero() && !expiresAt.IsZero() {
-		sh.ahead = max(0, expiresAt.Sub(exp))
+		by := max(0, expiresAt.Sub(exp))
+		sh.ahead = &by
+		aheadOf.Store(sh.Host, by)
 	}
+}
+
+// clockAhead is by how much the local clock is ahead of the server's, as far as is
+// known.
+func (sh *Sharing) clockAhead() time.Duration {
+	if sh.ahead != nil {
+		return *sh.ahead
+	}
+	by, _ := aheadOf.Load(sh.Host)
+	known, _ := by.(time.Duration)
+	return known
 }
 
 // Load reads the account's entry.
