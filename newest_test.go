@@ -190,7 +190,7 @@ func TestARevokedTokenIsNotBackFromACacheThatKeepsIt(t *testing.T) {
 				store := cache.NewMemory()
 				ts := newSource(t, box, through(store))
 				old := token(t, ts)
-				key := ts.sharing.sealer.Name()
+				key := ts.sharing.Name()
 				kept, err := store.Load(t.Context(), key)
 				if err != nil {
 					t.Fatal(err)

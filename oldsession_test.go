@@ -83,7 +83,7 @@ func TestAnOldSessionThatTheCacheBringsBackIsAskedAboutFirst(t *testing.T) {
 				store := cache.NewMemory()
 				ts := newSource(t, box, through(store))
 				expectOK(t, box, ts)
-				key := ts.sharing.sealer.Name()
+				key := ts.sharing.Name()
 				old, err := store.Load(t.Context(), key)
 				if err != nil {
 					t.Fatal(err)
@@ -127,7 +127,7 @@ func TestAnEntryThatWasPutBackIsBoundedByItsToken(t *testing.T) {
 				warm := newSource(t, box, through(store))
 				old := token(t, warm)
 				end := warm.Status().ExpiresAt
-				key := warm.sharing.sealer.Name()
+				key := warm.sharing.Name()
 				entry, err := store.Load(t.Context(), key)
 				if err != nil {
 					t.Fatal(err)
@@ -173,7 +173,7 @@ func TestANoticeThatIsPutBackForEverDelaysAProcessOnce(t *testing.T) {
 					if _, err := first.Token(); err == nil {
 						t.Fatal("got a token, want the server's error")
 					}
-					key := first.sharing.sealer.Name()
+					key := first.sharing.Name()
 					notice, err := store.Load(t.Context(), key)
 					if err != nil {
 						t.Fatalf("there is no notice in the cache: %v", err)
@@ -215,7 +215,7 @@ func TestARevokedSessionThatIsPutBackIsNotHandedOut(t *testing.T) {
 		store := cache.NewMemory()
 		ts := newSource(t, box, through(store))
 		old := token(t, ts)
-		key := ts.sharing.sealer.Name()
+		key := ts.sharing.Name()
 		entry, _ = store.Load(context.Background(), key)
 		revoke(t, ts)
 		for range 5 {
