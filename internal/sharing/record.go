@@ -148,8 +148,10 @@ func (sh *Sharing) open(e cache.Entry, now time.Time) (found, error) {
 	}
 	if exp := lifetime.OfToken(r.Session.Token).Expiry; !exp.IsZero() && f.session.Expires != 0 {
 		bound := core.At(exp.Add(sh.clockAhead()))
-		if f.doubtful = bound != 0 && bound <= core.At(now) && f.session.Expires > core.At(now); !f.doubtful && bound != 0 {
-			f.session.Expires = min(f.session.Expires, bound)
+		f.doubtful = bound != 0 && bound <= core.At(now) && f.session.Expires > core.At(now)
+		if over := f.session.Expires.Sub(bound); !f.doubtful && bound != 0 && over > 0 {
+			f.session.Expires = bound
+			f.session.Issued = f.session.Issued.Add(-over) // nor is it newer than what took its place (T6)
 		}
 	}
 	return f, nil
