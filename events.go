@@ -30,7 +30,8 @@ const (
 	EventRefreshFailed EventKind = "refresh failed"
 
 	// EventRejected: the server rejected a token before it expired, with a 401 to
-	// a request of the program's. A sign-in follows.
+	// a request of the program's. It is asked to renew the session before anybody uses
+	// it again.
 	EventRejected EventKind = "token rejected"
 
 	// EventRevoked: the session was revoked, by Revoke.

@@ -294,8 +294,12 @@ func (m *step) land(s Session, how EventKind) {
 // hold takes a session in the place of what was held.
 func (m *step) hold(s Session, t Trust) {
 	m.Held, m.Trust, m.Due = s, t, 0
-	if s.Expires != 0 {
-		m.Due = max(refreshPoint(s, m.in.Draw), m.now.Add(pace))
+	if s.Expires == 0 {
+		return
+	}
+	m.Due = refreshPoint(s, m.in.Draw)
+	if s.life() < 2*pace { // E5
+		m.Due = max(m.Due, m.now.Add(pace))
 	}
 }
 
