@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/origin"
 )
 
 // DefaultTimeout bounds one sign-in or refresh where Config.Timeout is zero.
@@ -100,7 +101,7 @@ func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) 
 // printableURL is a URL that may be shown: one with a user's password in it is
 // a mistake, but still a secret.
 func printableURL(s string) string {
-	u, err := parseSecureURL(s)
+	u, err := origin.ParseURL(s)
 	if err != nil {
 		return ""
 	}
@@ -146,17 +147,17 @@ func (c *Config) issuer() (Issuer, error) {
 }
 
 // origins returns the origins whose requests carry the token: BaseURL's first.
-func (c *Config) origins() ([]origin, error) {
-	var all []origin
+func (c *Config) origins() ([]origin.Origin, error) {
+	var all []origin.Origin
 	if c.BaseURL != "" || c.Issuer == nil {
-		base, err := parseSecureURL(cmp.Or(c.BaseURL, DefaultBaseURL))
+		base, err := origin.ParseURL(cmp.Or(c.BaseURL, DefaultBaseURL))
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, originOf(base))
+		all = append(all, origin.Of(base))
 	}
 	for _, s := range c.Origins {
-		further, err := parseOrigin(s)
+		further, err := origin.Parse(s)
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
+	"github.com/jwtsession/jwtsession/internal/origin"
 )
 
 var (
@@ -36,7 +37,7 @@ var (
 
 	// ErrInsecureURL means that a URL would send secrets in the clear: it is
 	// neither https nor http to a loopback address.
-	ErrInsecureURL = errors.New("jwtsession: insecure URL")
+	ErrInsecureURL = origin.ErrInsecure
 
 	// ErrClosed is what a closed [TokenSource] answers.
 	ErrClosed = core.ErrClosed

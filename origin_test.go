@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jwtsession/jwtsession/internal/origin"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -162,7 +163,7 @@ func TestAHostIsReadInOneWayHoweverItIsSpelled(t *testing.T) {
 		"http://localhost.:8080": {"http://LOCALHOST:8080": true, "http://localhost:8080": true, "http://127.0.0.1:8080": false},
 		"http://127.0.0.1:80":    {"http://127.0.0.1": true, "http://127.0.0.1.": true, "http://127.0.0.1:8080": false, "http://127.1": false},
 	} {
-		o, err := parseOrigin(base)
+		o, err := origin.Parse(base)
 		if err != nil {
 			t.Errorf("%q as an origin: got error %v, want none", base, err)
 			continue
@@ -172,15 +173,15 @@ func TestAHostIsReadInOneWayHoweverItIsSpelled(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := o.matches(u); got != want {
+			if got := o.Matches(u); got != want {
 				t.Errorf("%q, of the origin %q: got %v, want %v", s, base, got, want)
 			}
 			if !want {
 				continue
 			}
 			before := *u
-			normal := normalized(u)
-			if again := normalized(normal); again != normal || !o.matches(normal) || *u != before {
+			normal := origin.Normalized(u)
+			if again := origin.Normalized(normal); again != normal || !o.Matches(normal) || *u != before {
 				t.Errorf("%q is normalized to %q and that to %q, want the origin's host at once, and the first one as it was", s, normal, again)
 			}
 		}

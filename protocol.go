@@ -14,7 +14,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jwtsession/jwtsession/internal/connections"
 	"github.com/jwtsession/jwtsession/internal/exchange"
+	"github.com/jwtsession/jwtsession/internal/origin"
 )
 
 // Protocol describes how an API hands out sessions, for those that are not
@@ -127,7 +129,7 @@ func (p Protocol) NewClient(baseURL string, c CredentialsProvider, hc *http.Clie
 		}
 		client.protocol, client.renewableFor, client.described = described, p.RenewableFor, true
 	}
-	base, err := parseSecureURL(cmp.Or(baseURL, DefaultBaseURL))
+	base, err := origin.ParseURL(cmp.Or(baseURL, DefaultBaseURL))
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +140,7 @@ func (p Protocol) NewClient(baseURL string, c CredentialsProvider, hc *http.Clie
 	if hc != nil {
 		client.http = *hc
 	}
-	client.http.Transport = unfollowed{sessionTransport(hc)}
+	client.http.Transport = unfollowed{connections.ForSessions(hc)}
 	return client, nil
 }
 

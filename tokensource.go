@@ -14,7 +14,9 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/jwtsession/jwtsession/internal/connections"
 	"github.com/jwtsession/jwtsession/internal/core"
+	"github.com/jwtsession/jwtsession/internal/origin"
 )
 
 // cacheKeySize is the length of Config.CacheKey.
@@ -62,7 +64,7 @@ type TokenSource struct {
 	signer   Signer              // nil: Authorization: Bearer, and 401
 	provider CredentialsProvider // beside an Issuer; a Client has its own
 	sharing  *shared             // nil without a cache
-	origins  []origin
+	origins  []origin.Origin
 	base     http.RoundTripper // of Client
 	reporter *reporter
 	clock    func() time.Time
@@ -104,7 +106,7 @@ func New(config Config) (*TokenSource, error) {
 	}
 	ts.sharing = newShared(config, issuer, ts.host())
 	ts.state.Known = ts.sharing != nil && ts.sharing.Named()
-	ts.base = requestTransport(config.HTTPClient)
+	ts.base = connections.ForRequests(config.HTTPClient)
 	if client, own := issuer.(*Client); own {
 		if client.described {
 			ts.signer = client
@@ -312,7 +314,7 @@ func (ts *TokenSource) host() string {
 		return client.host
 	}
 	if len(ts.origins) > 0 {
-		return ts.origins[0].host
+		return ts.origins[0].Host
 	}
 	return ""
 }

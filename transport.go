@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/origin"
 )
 
 // longestRejection is how much of a 401's body is kept while a newer token is
@@ -122,7 +124,7 @@ func (t *Transport) base() http.RoundTripper {
 // signs reports whether a request goes to an origin that may see the token.
 func (ts *TokenSource) signs(req *http.Request) (bool, error) {
 	for _, o := range ts.origins {
-		if o.matches(req.URL) {
+		if o.Matches(req.URL) {
 			return true, nil
 		}
 	}
@@ -144,7 +146,7 @@ type copied struct {
 func (ts *TokenSource) authorize(req *http.Request, s *snapshot) (*http.Request, error) {
 	c := &copied{request: *req}
 	signed := &c.request
-	signed.URL = normalized(req.URL)
+	signed.URL = origin.Normalized(req.URL)
 	signed.Header = make(http.Header, len(req.Header)+1)
 	values := c.values[:0]
 	put := func(name string, all ...string) {

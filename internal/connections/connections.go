@@ -1,4 +1,6 @@
-package jwtsession
+// Package connections has the connections that session calls go over, and those of
+// a program's requests.
+package connections
 
 import (
 	"net/http"
@@ -9,24 +11,24 @@ import (
 )
 
 const (
-	// longestIdle is how long a connection may have been idle that a session call
+	// LongestIdle is how long a connection may have been idle that a session call
 	// goes over. After a while of silence a NAT may have forgotten a connection, and
 	// what is written to it is lost without a word.
-	longestIdle = 3 * time.Second
+	LongestIdle = 3 * time.Second
 
-	// sessionPing is how long an HTTP/2 connection may be silent during a session
+	// SessionPing is how long an HTTP/2 connection may be silent during a session
 	// call before it is asked for a sign of life, and then has as long again to give
 	// it: so an attempt's time is enough for two connections.
-	sessionPing = 3 * time.Second
+	SessionPing = 3 * time.Second
 
 	// requestPing is the same for the requests of a program.
 	requestPing = 15 * time.Second
 )
 
-// sessionTransport carries the session calls of hc, which is nil for the default:
+// ForSessions returns what carries the session calls of hc, which is nil for the default:
 // on connections of their own, of which none is used that has been idle for long.
 // A transport that is no *http.Transport is used as it is.
-func sessionTransport(hc *http.Client) http.RoundTripper {
+func ForSessions(hc *http.Client) http.RoundTripper {
 	base := transportOf(hc)
 	if own, ok := base.(*http.Transport); ok {
 		return sessionTransports.of(own)
@@ -34,10 +36,10 @@ func sessionTransport(hc *http.Client) http.RoundTripper {
 	return base
 }
 
-// requestTransport carries the requests of a program: over hc's transport, or
+// ForRequests returns what carries the requests of a program: over hc's transport, or
 // where the program has none, over one that is the default and notices an HTTP/2
 // connection that is dead.
-func requestTransport(hc *http.Client) http.RoundTripper {
+func ForRequests(hc *http.Client) http.RoundTripper {
 	base := transportOf(hc)
 	if own, ok := base.(*http.Transport); ok && (hc == nil || hc.Transport == nil) {
 		return requestTransports.of(own)
@@ -54,10 +56,10 @@ func transportOf(hc *http.Client) http.RoundTripper {
 
 var (
 	sessionTransports = clones{adapt: func(t *http.Transport) {
-		if t.IdleConnTimeout <= 0 || t.IdleConnTimeout > longestIdle {
-			t.IdleConnTimeout = longestIdle
+		if t.IdleConnTimeout <= 0 || t.IdleConnTimeout > LongestIdle {
+			t.IdleConnTimeout = LongestIdle
 		}
-		ping(t, sessionPing)
+		ping(t, SessionPing)
 	}}
 	requestTransports = clones{adapt: func(t *http.Transport) { ping(t, requestPing) }}
 )

@@ -1,4 +1,6 @@
-package jwtsession
+// Package origin reads where a URL leads, in one way for all its spellings, and
+// which URLs secrets may be sent to.
+package origin
 
 import (
 	"bufio"
@@ -13,33 +15,40 @@ import (
 	"unicode/utf8"
 )
 
-// origin is a scheme, a host and a port (RFC 6454). The host is as readHost has
+// ErrInsecure means that a URL would send secrets in the clear: it is neither
+// https nor http to a loopback address.
+var ErrInsecure = errors.New("jwtsession: insecure URL")
+
+// example is what a URL of an API looks like.
+const example = "https://api.pacerpro.com/v1"
+
+// Origin is a scheme, a host and a port (RFC 6454). The host is as readHost has
 // it, and the port is left out where it is the scheme's own.
-type origin struct{ scheme, host string }
+type Origin struct{ Scheme, Host string }
 
-func (o origin) String() string { return o.scheme + "://" + o.host }
+func (o Origin) String() string { return o.Scheme + "://" + o.Host }
 
-// matches reports whether a request for u goes to this origin.
-func (o origin) matches(u *url.URL) bool {
-	if u.Scheme == o.scheme && u.Host == o.host {
+// Matches reports whether a request for u goes to this origin.
+func (o Origin) Matches(u *url.URL) bool {
+	if u.Scheme == o.Scheme && u.Host == o.Host {
 		return true
 	}
-	return originOf(u) == o
+	return Of(u) == o
 }
 
-// originOf returns the origin of an absolute URL; none, if no request could be
+// Of returns the origin of an absolute URL; none, if no request could be
 // sent to its host.
-func originOf(u *url.URL) origin {
+func Of(u *url.URL) Origin {
 	host, err := readHost(u.Hostname())
 	if err != nil {
-		return origin{}
+		return Origin{}
 	}
-	o := origin{strings.ToLower(u.Scheme), host}
+	o := Origin{strings.ToLower(u.Scheme), host}
 	if strings.Contains(host, ":") {
-		o.host = "[" + host + "]"
+		o.Host = "[" + host + "]"
 	}
-	if port := u.Port(); port != "" && !(o.scheme == "https" && port == "443") && !(o.scheme == "http" && port == "80") {
-		o.host += ":" + port
+	if port := u.Port(); port != "" && !(o.Scheme == "https" && port == "443") && !(o.Scheme == "http" && port == "80") {
+		o.Host += ":" + port
 	}
 	return o
 }
@@ -80,58 +89,58 @@ func punycode(host string) (string, error) {
 	return read.Host, nil
 }
 
-// normalized returns u with its host as readHost has it: u itself if that is
+// Normalized returns u with its host as readHost has it: u itself if that is
 // how it stands there, as it nearly always does.
-func normalized(u *url.URL) *url.URL {
+func Normalized(u *url.URL) *url.URL {
 	plain := func(c rune) bool {
 		return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == ':'
 	}
 	if !strings.ContainsFunc(u.Host, func(c rune) bool { return !plain(c) }) && !strings.HasSuffix(u.Hostname(), ".") {
 		return u
 	}
-	o := originOf(u)
-	if o == (origin{}) || o.host == u.Host {
+	o := Of(u)
+	if o == (Origin{}) || o.Host == u.Host {
 		return u
 	}
 	normal := *u
-	normal.Host = o.host
+	normal.Host = o.Host
 	return &normal
 }
 
-// parseOrigin reads one of Config.Origins.
-func parseOrigin(s string) (origin, error) {
-	u, err := parseSecureURL(s)
+// Parse reads an origin as one writes it, without a path.
+func Parse(s string) (Origin, error) {
+	u, err := ParseURL(s)
 	if err != nil {
-		return origin{}, err
+		return Origin{}, err
 	}
 	if u.Path != "" && u.Path != "/" {
-		return origin{}, fmt.Errorf("jwtsession: origin %s has a path: give its scheme, host and port only", u)
+		return Origin{}, fmt.Errorf("jwtsession: origin %s has a path: give its scheme, host and port only", u)
 	}
-	return originOf(u), nil
+	return Of(u), nil
 }
 
-// parseSecureURL reads an absolute URL that secrets may be sent to, and
+// ParseURL reads an absolute URL that secrets may be sent to, and
 // normalizes its host. Its errors do not repeat a URL that may hold a password.
-func parseSecureURL(s string) (*url.URL, error) {
+func ParseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil {
-		return nil, fmt.Errorf("jwtsession: the URL of the API is not a URL: give one like %s", DefaultBaseURL)
+		return nil, fmt.Errorf("jwtsession: the URL of the API is not a URL: give one like %s", example)
 	}
 	if u.Hostname() == "" {
-		return nil, fmt.Errorf("jwtsession: the URL of the API has no host: give one like %s", DefaultBaseURL)
+		return nil, fmt.Errorf("jwtsession: the URL of the API has no host: give one like %s", example)
 	}
 	host, err := readHost(u.Hostname())
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("jwtsession: %q in the URL of the API is no host: give one like %s", u.Hostname(), DefaultBaseURL)
+		return nil, fmt.Errorf("jwtsession: %q in the URL of the API is no host: give one like %s", u.Hostname(), example)
 	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(host)):
-		return nil, fmt.Errorf("%w: %s://%s would send secrets in the clear: use https", ErrInsecureURL, u.Scheme, u.Host)
+		return nil, fmt.Errorf("%w: %s://%s would send secrets in the clear: use https", ErrInsecure, u.Scheme, u.Host)
 	case u.User != nil:
 		return nil, fmt.Errorf("jwtsession: the URL of the API at %s has a user name in it: credentials go into Config.Credentials", u.Host)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, fmt.Errorf("jwtsession: the URL of the API at %s has a query or a fragment: leave it out", u.Host)
 	}
-	return normalized(u), nil
+	return Normalized(u), nil
 }
 
 // isLoopback reports whether a connection to a host, as readHost has it, stays on
