@@ -9,6 +9,7 @@ import (
 	"weak"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/callback"
 	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
 	"github.com/jwtsession/jwtsession/internal/sealing"
@@ -136,6 +137,19 @@ func (ts *TokenSource) call(ctx context.Context, op operation, old Session, call
 		issued.Ended = !client.renews(s)
 	}
 	return core.Input{Session: issued}
+}
+
+// attempt makes one call to code that is not ours. No error shows the secrets.
+func attempt[T any](ctx context.Context, call func(context.Context) (T, error), secrets ...string) (T, error) {
+	value, err := callback.Call(ctx, func(ctx context.Context) (T, error) {
+		value, err := call(ctx)
+		return value, redact(secrets...).error(err)
+	})
+	var fault *callback.Fault
+	if errors.As(err, &fault) {
+		err = &unusableError{err, true}
+	}
+	return value, err
 }
 
 // accept checks what an issuer returned.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jwtsession/jwtsession/internal/callback"
 	"github.com/jwtsession/jwtsession/internal/origin"
 )
 
@@ -208,7 +209,7 @@ func (ts *TokenSource) rejects(res *http.Response) bool {
 func contained(call func()) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = panicked(cause)
+			err = callback.Panicked(cause)
 		}
 	}()
 	call()
