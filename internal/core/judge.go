@@ -375,7 +375,7 @@ func (m *step) tell(concerns bool) Op {
 	if r := m.refusal(m.Credentials); r != nil && o.Notice.Refused {
 		o.Notice.Count, o.Notice.Wait = r.Count, r.Until.Sub(m.now)
 	}
-	if m.Trust == Good && m.Held.alive(m.now) {
+	if m.Trust != Over && m.Held.alive(m.now) {
 		o.Session = m.Held
 	}
 	return o

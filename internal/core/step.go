@@ -270,7 +270,7 @@ func (m *step) renew() Op {
 func (m *step) leave() Op {
 	w := m.Way
 	newest := m.Held
-	if m.Trust == None || m.Trust == Over || !newest.alive(m.now) {
+	if !newest.alive(m.now) {
 		newest = Session{}
 	}
 	if w.Found.alive(m.now) && (newest.Token == "" || w.Found.Issued > newest.Issued) {
