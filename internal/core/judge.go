@@ -184,9 +184,6 @@ func (m *step) answered(done Op) Op {
 	if renews {
 		failure = EventRefreshFailed
 	}
-	if m.Closed && m.in.Outcome != OK {
-		return Op{}
-	}
 	if m.in.Outcome == OK && !m.in.Session.live(m.now) {
 		m.in.Outcome, m.in.Err = Unusable, ErrExpired
 		if renews {
@@ -196,27 +193,27 @@ func (m *step) answered(done Op) Op {
 	if m.in.Outcome == OK {
 		return m.brought(done)
 	}
-	if m.in.Outcome == Cancelled {
-		return Op{}
-	}
-	if !renews {
-		return m.failed(failure, done)
-	}
 	same := done.Session.Token == m.Held.Token
+	usedUp := m.in.Outcome == Lost || m.in.Outcome == Cancelled // and nobody has what came of it
 	switch {
-	case m.in.Outcome == Refused && same:
+	case renews && same && m.Held.State != "" && usedUp:
+		m.Held.Ended = true
+		if !m.Closed {
+			m.attemptFailed(failure, done, 0)
+			m.Way.Planned = true
+			if m.held(m.now) {
+				m.Trust = Good
+			}
+		}
+		return m.tell(false)
+	case m.Closed, m.in.Outcome == Cancelled:
+		return Op{}
+	case renews && same && m.in.Outcome == Refused:
 		m.attemptFailed(failure, done, 0)
 		if m.Trust == Good && m.Held.live(m.now) {
 			m.Held.Ended, m.Way.Planned = true, true
 		} else {
 			m.Trust, m.Due = Over, 0
-		}
-		return Op{}
-	case m.in.Outcome == Lost && same && m.Held.State != "":
-		m.attemptFailed(failure, done, 0)
-		m.Held.Ended, m.Way.Planned = true, true
-		if m.held(m.now) {
-			m.Trust = Good
 		}
 		return Op{}
 	}
@@ -365,7 +362,7 @@ func (m *step) refused(kind EventKind, done Op) Op {
 // tell leaves a notice in the cache, where it concerns others, and word of a
 // chain that has ended.
 func (m *step) tell(concerns bool) Op {
-	if !m.Way.Leased || m.Closed || m.Leave || !concerns && !(m.Held.Ended && m.Held.State != "") {
+	if !m.Way.Leased || m.Leave || !concerns && !(m.Held.Ended && m.Held.State != "") {
 		return Op{}
 	}
 	o := Op{Kind: Store, Notice: &Notice{}}
@@ -408,7 +405,7 @@ func (m *step) deleted(done Op) Op {
 			w.Found = Session{}
 		}
 		if done.Session.Token == m.Held.Token {
-			m.Trust, m.Due = Over, 0
+			m.Held, m.Trust, m.Due = Session{}, None, 0
 		}
 		return Op{}
 	case Cancelled:
