@@ -157,7 +157,9 @@ func (m *step) heed(n *Notice) {
 	until := m.now.Add(n.Left)
 	since := until.Add(-n.Wait)
 	if n.Refused {
-		m.refuse(Refusal{Of: m.Credentials, Since: since, Until: until, Err: n.Err, Count: n.Count})
+		if r := m.refusal(m.Credentials); r == nil || r.Until < until {
+			m.refuse(Refusal{Of: m.Credentials, Since: since, Until: until, Err: n.Err, Count: n.Count})
+		}
 		return
 	}
 	if n.Left > 0 && (m.Outage == nil || m.Outage.Until < until) {
