@@ -234,7 +234,7 @@ func (m *step) brought(done Op) Op {
 	}
 	s.Issued = max(s.Issued, m.Held.Issued+1, m.NotBefore) // the clock may have stood still
 	s.Shared = m.Way.Leased
-	if m.Way.Leased && !m.Leave {
+	if m.Way.Leased {
 		return Op{Kind: Store, Session: s, How: how}
 	}
 	m.land(s, how)
@@ -364,7 +364,7 @@ func (m *step) refused(kind EventKind, done Op) Op {
 // tell leaves a notice in the cache, where it concerns others, and word of a
 // chain that has ended.
 func (m *step) tell(concerns bool) Op {
-	if !m.Way.Leased || m.Leave || !concerns && !(m.Held.Ended && m.Held.State != "") {
+	if !m.Way.Leased || !concerns && !(m.Held.Ended && m.Held.State != "") {
 		return Op{}
 	}
 	o := Op{Kind: Store, Notice: &Notice{}}
