@@ -56,7 +56,7 @@ func mustLock(t testing.TB, c *Cache, key string) cache.Lease {
 func mustStore(t testing.TB, l cache.Lease, data string, ttl time.Duration) {
 	t.Helper()
 	if err := l.Store(t.Context(), cache.Entry{Data: []byte(data), TTL: ttl}); err != nil {
-		t.Fatalf("Store(%q): got %v, want nil", data, err)
+		t.Fatalf("Store(%.40q): got %v, want nil", data, err)
 	}
 }
 
@@ -64,7 +64,7 @@ func wantLoad(t testing.TB, c *Cache, key, data string) cache.Entry {
 	t.Helper()
 	e, err := c.Load(t.Context(), key)
 	if err != nil || string(e.Data) != data {
-		t.Fatalf("Load(%q): got %q, %v, want %q", key, e.Data, err, data)
+		t.Fatalf("Load(%q): got %.40q, %v, want %.40q", key, e.Data, err, data)
 	}
 	return e
 }

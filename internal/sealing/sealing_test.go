@@ -89,10 +89,13 @@ func TestTheSameContentIsSealedDifferentlyEachTime(t *testing.T) {
 	}
 }
 
+// What a guess at a password costs somebody who has the entry's name, on one core:
+// the figure in the documentation of package cache.
 func BenchmarkFromPassword(b *testing.B) {
 	for b.Loop() {
 		FromPassword("https://a/v1", "clerk@example.com", "password")
 	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "guesses/s")
 }
 
 func BenchmarkFromKey(b *testing.B) {
