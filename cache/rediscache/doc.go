@@ -68,7 +68,9 @@
 // one each time keeps the others from the lease: their Lock ends with its context,
 // and a token source then works on its own.
 //
-// The names of the entries are a matter of their own: see package cache.
+// Whoever can list the keys of Redis, or has a dump of it, can test guesses of a
+// password by an entry's name, some 45 a second on one core; package cache tells
+// how. A Redis is seldom one program's alone: give the token sources a CacheKey.
 //
 // # Access rights
 //
