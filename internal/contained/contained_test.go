@@ -9,7 +9,7 @@ func TestAPanicIsAnErrorThatShowsNothingButWhatTheRuntimeSays(t *testing.T) {
 	var list []int
 	for want, cause := range map[string]func() int{
 		"it panicked: runtime error: index out of range [0] with length 0": func() int { return list[0] },
-		"it panicked with a string": func() int { panic("the password is secret") },
+		"it panicked with a string":                                        func() int { panic("the password is secret") },
 	} {
 		value, err := Call(func() (int, error) { return 1 + cause(), nil })
 		if value != 0 || err == nil || err.Error() != want {
