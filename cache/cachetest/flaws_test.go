@@ -17,6 +17,7 @@ const (
 
 	missIsAnError       flaw = "a miss that is an error like any other"
 	missIsAnEntry       flaw = "a miss that is an empty entry"
+	missIsAPanic        flaw = "a miss that is a panic"
 	emptyIsAMiss        flaw = "an entry without data that is a miss"
 	dataIsText          flaw = "data that are taken for text"
 	dataIsCut           flaw = "data that are cut at 4 KiB"
@@ -88,6 +89,7 @@ var broken = []struct {
 }{
 	{missIsAnError, "AnUnknownKeyIsAMiss ADeletedEntryIsGone AnEntryWhoseLifeIsOverIsAMiss"},
 	{missIsAnEntry, "AnUnknownKeyIsAMiss ADeletedEntryIsGone"},
+	{missIsAPanic, "AnUnknownKeyIsAMiss ADeletedEntryIsGone"},
 	{emptyIsAMiss, "AnEntryComesBackAsItWasStored"},
 	{dataIsText, "AnEntryComesBackAsItWasStored"},
 	{dataIsCut, "AnEntryComesBackAsItWasStored AReaderNeverSeesATornEntry"},
@@ -177,6 +179,8 @@ func (f flaw) loaded(e cache.Entry, stored shelved, isThere bool) (cache.Entry, 
 	switch {
 	case f == ttlOnlyReported && isStored, f == endsAfterTTL && isStored && e.TTL > -500*time.Millisecond:
 		return cache.Entry{Data: e.Data, TTL: max(1, e.TTL)}, nil
+	case f == missIsAPanic && !isThere:
+		panic("no entry")
 	case f == missIsAnError && !isThere:
 		return cache.Entry{}, errors.New("not found")
 	case f == missIsAnEntry && !isThere:

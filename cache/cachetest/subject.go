@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/contained"
 )
 
 const (
@@ -267,7 +268,7 @@ func (h *holder) isExclusive(t testing.TB, through handle, when, why string) boo
 }
 
 // bounded gives up on a call that does not return a while after its context has
-// ended. What it returns after that, late gets.
+// ended, and takes a panic for an error. What it returns after that, late gets.
 func bounded[T any](ctx context.Context, call func() (T, error), late func(T)) (T, error) {
 	type outcome struct {
 		value T
@@ -275,7 +276,7 @@ func bounded[T any](ctx context.Context, call func() (T, error), late func(T)) (
 	}
 	done, givenUp := make(chan outcome), make(chan struct{})
 	go func() {
-		value, err := call()
+		value, err := contained.Call(call)
 		select {
 		case done <- outcome{value, err}:
 		case <-givenUp:

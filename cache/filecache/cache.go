@@ -31,7 +31,8 @@ type Cache struct {
 type Option func(*Cache)
 
 // WithLease sets how long a lease lives; the default is one minute, and so is
-// what a value that is not positive stands for. It is counted from Lock and is
+// what a value that is not positive stands for. More than an hour counts as an
+// hour: a lease that claims to live for longer is none. It is counted from Lock and is
 // not renewed, so it should be longer than what is done under a lease can take.
 // It bounds how long the others wait for a holder that was stopped or hangs; one
 // that died frees its lease at once. Each lease lives as long as its holder's
@@ -39,7 +40,7 @@ type Option func(*Cache)
 func WithLease(life time.Duration) Option {
 	return func(c *Cache) {
 		if life > 0 {
-			c.lease = life
+			c.lease = min(life, longestLease)
 		}
 	}
 }

@@ -48,6 +48,22 @@ func TestALeaseWhoseLifeIsOverIsLostThoughNobodyTookIt(t *testing.T) {
 	wantData(t, store, "before")
 }
 
+// C10, whoever wrote it: the life that a lease claims to have bounds nobody's wait
+// for longer than an hour.
+func TestALeaseThatIsNotOverForHoursIsNone(t *testing.T) {
+	for name, c := range map[string]struct{ life, age time.Duration }{
+		"it was to live for a thousand hours, and an hour is over": {1000 * time.Hour, time.Hour},
+		"it was written tomorrow, before the clock was set":        {time.Hour, -24 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newStore(t, filecache.WithLease(c.life))
+			mustLock(t, store)
+			age(t, onlyFile(t, store.Directory(), ".lease"), c.age)
+			mustLock(t, storeIn(t, store.Directory()))
+		})
+	}
+}
+
 // age makes a file older.
 func age(t testing.TB, path string, by time.Duration) {
 	t.Helper()

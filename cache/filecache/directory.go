@@ -96,8 +96,8 @@ func readFile(root *os.Root, name string) ([]byte, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	if mode := info.Mode(); !mode.IsRegular() {
-		return nil, time.Time{}, &unusableError{reason: "it is " + kindOf(mode) + " and no regular file"}
+	if err := checkRegular(info); err != nil {
+		return nil, time.Time{}, err
 	}
 	file, err := openFile(root, name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrPermission) && !isSharingViolation(err) {
@@ -107,7 +107,7 @@ func readFile(root *os.Root, name string) ([]byte, time.Time, error) {
 		return nil, time.Time{}, err
 	}
 	defer file.Close()
-	if info, err = file.Stat(); err != nil {
+	if info, err = statRegular(file); err != nil {
 		return nil, time.Time{}, err
 	}
 	if exposure := exposureOf(info); exposure != "" {
@@ -115,6 +115,23 @@ func readFile(root *os.Root, name string) ([]byte, time.Time, error) {
 	}
 	content, err := io.ReadAll(io.LimitReader(file, int64(maxFile)+1))
 	return content, info.ModTime(), err
+}
+
+// statRegular is file.Stat for a file that may be read: to read a pipe would wait
+// for whoever is at its other end.
+func statRegular(file *os.File) (fs.FileInfo, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return info, checkRegular(info)
+}
+
+func checkRegular(info fs.FileInfo) error {
+	if mode := info.Mode(); !mode.IsRegular() {
+		return &unusableError{reason: "it is " + kindOf(mode) + " and no regular file"}
+	}
+	return nil
 }
 
 func kindOf(mode fs.FileMode) string {

@@ -14,6 +14,10 @@
 // which is not, is compared with what lies there. What is stored is sealed by the
 // token source all the same.
 //
+// Who has a copy of the directory, from a backup for instance, can test guesses of
+// a password by an entry's name, some 45 a second on one core; package cache tells
+// how. A CacheKey prevents it, if the backup does not have that as well.
+//
 // On Windows, the access list of the user's cache directory protects the files.
 // It is not checked, so a directory given to [New] there should have one like it.
 //
@@ -49,6 +53,9 @@
 // A process that is stopped in the very moment in which it has the guard, well
 // under a millisecond on a local disk, keeps all others from the lease until it is
 // continued or killed. Their Lock ends with its context, and Load goes on as ever.
+// The same goes for a process of this user that takes the locks to keep others
+// from the lease, and for whatever is put in the place of the lease's files: the
+// error then names the file. A token source works on its own meanwhile.
 //
 // # Time
 //

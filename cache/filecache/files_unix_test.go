@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/cache/filecache"
@@ -239,6 +240,29 @@ func TestNothingLeadsOutOfTheDirectory(t *testing.T) {
 	}
 	mustPut(t, store, "data again")
 	wantData(t, store, "data again")
+}
+
+// C10: somebody is at the other end, so that a read would wait for what he writes.
+func TestNobodyWaitsForAPipeInTheLeasesPlace(t *testing.T) {
+	store := newStore(t)
+	mustPut(t, store, "data")
+	path := onlyFile(t, store.Directory(), ".lease")
+	if err := errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	writer, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	locked := make(chan error, 1)
+	go func() { _, err := store.Lock(within(t), key); locked <- err }()
+	select {
+	case err := <-locked:
+		wantAdvice(t, err, filepath.Base(path), "a named pipe", "remove it")
+	case <-time.After(patience):
+		t.Errorf("Lock: got no answer in %v, want an error", patience)
+	}
 }
 
 // As on macOS, where /tmp is a link.

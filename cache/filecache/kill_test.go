@@ -13,27 +13,32 @@ import (
 
 	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/cache/filecache"
+	"github.com/jwtsession/jwtsession/internal/longtest"
+	"github.com/jwtsession/jwtsession/internal/proctest"
 )
 
 // C5: whoever is killed with the lease leaves the old entry or the new one, and
 // the lease to the next. The lease's life is an hour, so that nobody gets it
 // because it ran out.
 func TestAHolderThatIsKilledLeavesAWholeEntryAndAFreeLease(t *testing.T) {
-	const kills = 100
+	kills := 24
+	if longtest.IsOn(t) {
+		kills = 100
+	}
 	store := newStore(t, filecache.WithLease(time.Hour))
 	if err := put(store, cache.Entry{Data: version(0)}); err != nil {
 		t.Fatal(err)
 	}
-	readers := []*process{start(t, "reader", store.Directory()), start(t, "reader", store.Directory())}
+	readers := []*proctest.Process{proctest.Start(t, "reader", store.Directory()), proctest.Start(t, "reader", store.Directory())}
 	for _, reader := range readers {
-		reader.expect(t, "reading")
+		reader.Expect(t, "reading")
 	}
 	points := []struct {
 		name  string
-		reach func(t *testing.T, directory string, holder *process, next int)
+		reach func(t *testing.T, directory string, holder *proctest.Process, next int)
 		adds  int // to the version; -1: any number
 	}{
-		{"before its write", func(*testing.T, string, *process, int) {}, 0},
+		{"before its write", func(*testing.T, string, *proctest.Process, int) {}, 0},
 		{"between temporary file and rename", writeTemporary, 0},
 		{"after its write", writeAll, 1},
 		{"in the midst of many writes", writeOnAndOn, -1},
@@ -41,13 +46,13 @@ func TestAHolderThatIsKilledLeavesAWholeEntryAndAFreeLease(t *testing.T) {
 	stored := 0
 	for n := range kills {
 		point := points[n%len(points)]
-		holder := start(t, "actor", store.Directory(), "1h")
-		holder.tell(t, "lock")
-		holder.expect(t, "done")
+		holder := proctest.Start(t, "actor", store.Directory(), "1h")
+		holder.Tell(t, "lock")
+		holder.Expect(t, "done")
 		next := make(chan error, 1)
 		go func() { next <- lockOnce(store) }()
 		point.reach(t, store.Directory(), holder, stored+1)
-		holder.kill()
+		holder.Kill()
 		if err := <-next; err != nil {
 			t.Fatalf("kill %d, %s: Lock by the next: got error %q, want the lease", n, point.name, err)
 		}
@@ -61,9 +66,9 @@ func TestAHolderThatIsKilledLeavesAWholeEntryAndAFreeLease(t *testing.T) {
 		t.Errorf("%d temporary files are left, want those of the %d holders killed before their rename at least", torn, least)
 	}
 	for _, reader := range readers {
-		reader.tell(t, "end")
+		reader.Tell(t, "end")
 		var loads int
-		line := reader.answer(t)
+		line := reader.Answer(t)
 		if _, err := fmt.Sscanf(line, "%d loads", &loads); err != nil || loads < kills {
 			t.Errorf("a reader answered %q, want at least %d loads and every entry whole", line, kills)
 		}
@@ -81,20 +86,20 @@ func lockOnce(store cache.Cache) error {
 	return lease.Unlock()
 }
 
-func writeAll(t *testing.T, _ string, holder *process, next int) {
-	holder.tell(t, fmt.Sprint("store ", next))
-	holder.expect(t, "done")
+func writeAll(t *testing.T, _ string, holder *proctest.Process, next int) {
+	holder.Tell(t, fmt.Sprint("store ", next))
+	holder.Expect(t, "done")
 }
 
 // writeOnAndOn returns at a random moment of the many writes that it starts.
-func writeOnAndOn(t *testing.T, _ string, holder *process, next int) {
-	holder.tell(t, fmt.Sprint("store-on-from ", next))
+func writeOnAndOn(t *testing.T, _ string, holder *proctest.Process, next int) {
+	holder.Tell(t, fmt.Sprint("store-on-from ", next))
 	time.Sleep(rand.N(10 * time.Millisecond))
 }
 
 // writeTemporary makes the holder write its temporary file, and keeps it from the
 // rename by holding the guard. The guard is free when the test goes on.
-func writeTemporary(t *testing.T, directory string, holder *process, next int) {
+func writeTemporary(t *testing.T, directory string, holder *proctest.Process, next int) {
 	guard := holdGuard(t, directory)
 	whole := func() int {
 		count := 0
@@ -106,9 +111,9 @@ func writeTemporary(t *testing.T, directory string, holder *process, next int) {
 		return count
 	}
 	before := whole()
-	holder.tell(t, fmt.Sprint("store ", next))
+	holder.Tell(t, fmt.Sprint("store ", next))
 	eventually(t, "temporary file that is whole", func() bool { return whole() > before })
-	holder.kill()
+	holder.Kill()
 	if err := guard.Unlock(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
@@ -30,6 +31,8 @@ const (
 	recordMagic = "jwtlease"
 	recordSize  = len(recordMagic) + 4 + 8 + len(identity{}) + 4
 	maxSlots    = 64
+
+	longestLease = time.Hour
 )
 
 func newRecord(slot int, life time.Duration) record {
@@ -39,9 +42,10 @@ func newRecord(slot int, life time.Duration) record {
 }
 
 // left is how much of the lease's life is left at now, by the file system's
-// clock; not positive if it is over.
+// clock; not positive if it is over. One that was written further ahead of now than
+// its life is over too, or others would wait until the clock has come there.
 func (r record) left(now time.Time) time.Duration {
-	return r.life - max(0, now.Sub(r.written))
+	return r.life - now.Sub(r.written).Abs()
 }
 
 func (r record) encode() []byte {
@@ -65,7 +69,7 @@ func decodeRecord(content []byte) record {
 	}
 	fields := body[len(recordMagic):]
 	slot, life := binary.BigEndian.Uint32(fields), time.Duration(binary.BigEndian.Uint64(fields[4:]))
-	if slot >= maxSlots || life <= 0 {
+	if slot >= maxSlots || life <= 0 || life > longestLease {
 		return record{}
 	}
 	return record{slot: int(slot), life: life, identity: identity(fields[12:])}
@@ -81,11 +85,11 @@ func readRecord(root *os.Root, n name) (record, error) {
 		return record{}, err
 	}
 	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, int64(recordSize)+1))
+	info, err := statRegular(file)
 	if err != nil {
-		return record{}, err
+		return record{}, fmt.Errorf("%s: %w; remove it", n.lease(), err)
 	}
-	info, err := file.Stat()
+	content, err := io.ReadAll(io.LimitReader(file, int64(recordSize)+1))
 	if err != nil {
 		return record{}, err
 	}

@@ -12,23 +12,24 @@ import (
 
 	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/cache/filecache"
+	"github.com/jwtsession/jwtsession/internal/proctest"
 )
 
 // C5: a process that was stopped for longer than its lease lives, and continues.
 func TestAHolderThatWasStoppedBeyondItsLeaseWritesNothing(t *testing.T) {
 	t.Run("BeforeItsWrite", func(t *testing.T) {
 		store, holder := storeAndHolder(t)
-		stop(t, holder)
+		holder.Signal(t, syscall.SIGSTOP)
 		takeOver(t, store)
-		holder.tell(t, "store 1")
+		holder.Tell(t, "store 1")
 		continueTooLate(t, store, holder)
 	})
 	t.Run("BetweenTemporaryFileAndRename", func(t *testing.T) {
 		store, holder := storeAndHolder(t)
 		guard := holdGuard(t, store.Directory())
-		holder.tell(t, "store 1")
+		holder.Tell(t, "store 1")
 		eventually(t, "temporary file", func() bool { return len(files(t, store.Directory(), ".tmp")) == 1 })
-		stop(t, holder)
+		holder.Signal(t, syscall.SIGSTOP)
 		if err := guard.Unlock(); err != nil {
 			t.Fatal(err)
 		}
@@ -39,22 +40,15 @@ func TestAHolderThatWasStoppedBeyondItsLeaseWritesNothing(t *testing.T) {
 
 // storeAndHolder returns a store with version 0 in it, and a process that holds
 // the lease for 200 milliseconds.
-func storeAndHolder(t *testing.T) (*filecache.Cache, *process) {
+func storeAndHolder(t *testing.T) (*filecache.Cache, *proctest.Process) {
 	store := newStore(t, filecache.WithLease(time.Hour))
 	if err := put(store, cache.Entry{Data: version(0)}); err != nil {
 		t.Fatal(err)
 	}
-	holder := start(t, "actor", store.Directory(), "200ms")
-	holder.tell(t, "lock")
-	holder.expect(t, "done")
+	holder := proctest.Start(t, "actor", store.Directory(), "200ms")
+	holder.Tell(t, "lock")
+	holder.Expect(t, "done")
 	return store, holder
-}
-
-func stop(t *testing.T, p *process) {
-	t.Helper()
-	if err := p.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func takeOver(t *testing.T, store *filecache.Cache) {
@@ -66,12 +60,10 @@ func takeOver(t *testing.T, store *filecache.Cache) {
 }
 
 // continueTooLate has the holder go on while the next one still has the lease.
-func continueTooLate(t *testing.T, store *filecache.Cache, holder *process) {
+func continueTooLate(t *testing.T, store *filecache.Cache, holder *proctest.Process) {
 	t.Helper()
-	if err := holder.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	if got := holder.answer(t); !strings.Contains(got, cache.ErrLeaseLost.Error()) {
+	holder.Signal(t, syscall.SIGCONT)
+	if got := holder.Answer(t); !strings.Contains(got, cache.ErrLeaseLost.Error()) {
 		t.Errorf("Store by the holder that was stopped: got %q, want %q", got, cache.ErrLeaseLost)
 	}
 	if got, err := loadVersion(store); err != nil || got != 2 {
@@ -80,8 +72,8 @@ func continueTooLate(t *testing.T, store *filecache.Cache, holder *process) {
 	if left := files(t, store.Directory(), ".tmp"); len(left) != 0 {
 		t.Errorf("got the temporary files %q, want none", left)
 	}
-	holder.tell(t, "unlock")
-	holder.expect(t, "done")
+	holder.Tell(t, "unlock")
+	holder.Expect(t, "done")
 	ctx, cancel := context.WithTimeout(background, 200*time.Millisecond)
 	defer cancel()
 	another := storeIn(t, store.Directory())

@@ -13,35 +13,41 @@ import (
 
 	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/cache/filecache"
+	"github.com/jwtsession/jwtsession/internal/longtest"
+	"github.com/jwtsession/jwtsession/internal/proctest"
 )
 
 // C5: the storm that shows what is wrong with lock files that are deleted. Each
-// of 16 processes takes the lease 300 times, from 4 goroutines.
+// of 16 processes takes the lease 300 times, from 4 goroutines. Where long tests are
+// not to run, it is a breeze.
 func TestNoTwoProcessesHoldTheLeaseInAStorm(t *testing.T) {
-	const processes, goroutines, rounds = 16, 4, 75
+	processes, goroutines, rounds := 4, 4, 25
+	if longtest.IsOn(t) {
+		processes, rounds = 16, 75
+	}
 	directory, room := filepath.Join(t.TempDir(), "cache"), t.TempDir()
 	counter := filepath.Join(room, "counter")
 	if err := os.WriteFile(counter, []byte("0"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	var workers []*process
+	var workers []*proctest.Process
 	for range processes {
-		workers = append(workers, start(t, "worker", directory, room, strconv.Itoa(goroutines), strconv.Itoa(rounds)))
+		workers = append(workers, proctest.Start(t, "worker", directory, room, strconv.Itoa(goroutines), strconv.Itoa(rounds)))
 	}
 	for _, w := range workers {
-		w.tell(t, "go")
+		w.Tell(t, "go")
 	}
 	violations := 0
 	for _, w := range workers {
-		line, isOpen := <-w.lines
+		line := w.Answer(t)
 		n, err := strconv.Atoi(line)
-		if !isOpen || err != nil {
+		if err != nil {
 			t.Fatalf("a worker answered %q, want a number of violations", line)
 		}
 		violations += n
 	}
-	const turns = processes * goroutines * rounds
+	turns := processes * goroutines * rounds
 	if violations != 0 {
 		t.Errorf("got %d violations of mutual exclusion in %d turns, want 0", violations, turns)
 	}

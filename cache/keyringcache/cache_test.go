@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	system "github.com/zalando/go-keyring"
@@ -80,9 +81,7 @@ func TestAFilecacheInTheSameDirectoryHasItsOwnEntries(t *testing.T) {
 }
 
 func TestTheKeyringIsNotAskedWithoutNeedAndOnceIfThereIs(t *testing.T) {
-	directory := t.TempDir() + "/cache"
-	writer, _ := newCache(t, directory)
-	mustStore(t, writer, "account", "data")
+	directory, _ := newStored(t, "data")
 
 	c, calls := newCache(t, directory)
 	if _, err := c.Load(t.Context(), "nobody"); !errors.Is(err, cache.ErrMiss) {
@@ -109,9 +108,7 @@ func TestTheKeyringIsNotAskedWithoutNeedAndOnceIfThereIs(t *testing.T) {
 }
 
 func TestALostKeyIsAMissThatSaysSoAndTheNextStoreReplacesTheEntry(t *testing.T) {
-	directory := t.TempDir() + "/cache"
-	before, _ := newCache(t, directory)
-	mustStore(t, before, "account", "old")
+	directory, before := newStored(t, "old")
 	if err := system.Delete(t.Name(), account); err != nil {
 		t.Fatal(err)
 	}
@@ -133,9 +130,7 @@ func TestAReplacedKeyIsAMissThatSaysSoAndTheNextStoreReplacesTheEntry(t *testing
 		"dG9vIHNob3J0": "not made by this package",
 	} {
 		t.Run(reason, func(t *testing.T) {
-			directory := t.TempDir() + "/cache"
-			before, _ := newCache(t, directory)
-			mustStore(t, before, "account", "old")
+			directory, before := newStored(t, "old")
 			if err := system.Set(t.Name(), account, replacement); err != nil {
 				t.Fatal(err)
 			}
@@ -185,9 +180,7 @@ func TestADamagedOrMisplacedEntryIsAMissThatSaysSo(t *testing.T) {
 
 // C7
 func TestWithoutAKeyringEveryCallFailsWithAnErrorToActOn(t *testing.T) {
-	directory := t.TempDir() + "/cache"
-	writer, _ := newCache(t, directory)
-	mustStore(t, writer, "account", "data")
+	directory, _ := newStored(t, "data")
 
 	c, calls := newCache(t, directory)
 	calls.fail = errors.New("nobody answers on the bus")
@@ -228,27 +221,31 @@ type forgetfulKeyring struct{}
 func (forgetfulKeyring) Get(string, string) (string, error) { return "", system.ErrNotFound }
 func (forgetfulKeyring) Set(string, string, string) error   { return nil }
 
+// The keyring takes virtual time, and the files live in real time.
 func TestTheTimeThatTheKeyringTakesIsTakenFromTheTTL(t *testing.T) {
-	const delay = 500 * time.Millisecond
-	load := func(life time.Duration) (cache.Entry, error) {
+	const delay = time.Hour
+	load := func(t *testing.T, life time.Duration) (cache.Entry, error) {
 		directory := t.TempDir() + "/cache"
 		writer, _ := newCache(t, directory)
 		held := mustLock(t, writer, "account")
 		if err := held.Store(t.Context(), cache.Entry{Data: []byte("data"), TTL: life}); err != nil {
 			t.Fatal(err)
 		}
-		c, calls := newCache(t, directory)
+		c, calls := newCache(t, directory, WithTimeout(2*delay))
+		c.calls = newCalls()
 		calls.hang = make(chan struct{})
 		time.AfterFunc(delay, func() { close(calls.hang) })
 		return c.Load(t.Context(), "account")
 	}
-	const long, short = 20 * delay, delay / 2
-	if got, err := load(long); err != nil || got.TTL > long-delay/2 {
-		t.Errorf("TTL of %v after the keyring took %v: got %v and error %v, want about %v and none", long, delay, got.TTL, err, long-delay)
-	}
-	if got, err := load(short); !errors.Is(err, cache.ErrMiss) {
-		t.Errorf("Load of an entry that had %v left before the keyring took %v: got TTL %v and error %v, want ErrMiss", short, delay, got.TTL, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		const long, short = 20 * delay, delay / 2
+		if got, err := load(t, long); err != nil || got.TTL > long-delay {
+			t.Errorf("TTL of %v after the keyring took %v: got %v and error %v, want about %v and none", long, delay, got.TTL, err, long-delay)
+		}
+		if got, err := load(t, short); !errors.Is(err, cache.ErrMiss) {
+			t.Errorf("Load of an entry that had %v left before the keyring took %v: got TTL %v and error %v, want ErrMiss", short, delay, got.TTL, err)
+		}
+	})
 }
 
 func TestACallEndsWithItsContext(t *testing.T) {

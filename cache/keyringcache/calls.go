@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/contained"
 )
 
 // calls runs the operations that call the keyring, one at a time, because the
@@ -115,10 +117,8 @@ func (c *calls) perform(o *operation, f func() (*secret, error)) {
 	}()
 	// The keyring package takes answers for what it expects, and panics if the bus
 	// goes away while a prompt is shown.
-	defer func() {
-		if reason := recover(); reason != nil {
-			o.err = &noAnswerError{errors.New(fmt.Sprint("its answer made the keyring package panic: ", reason))}
-		}
-	}()
-	o.secret, o.err = f()
+	o.secret, o.err = contained.Call(f)
+	if reason, hasPanicked := errors.AsType[*contained.Panic](o.err); hasPanicked {
+		o.err = &noAnswerError{fmt.Errorf("the keyring package does not understand its answer: %w", reason)}
+	}
 }

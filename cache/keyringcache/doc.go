@@ -11,6 +11,9 @@
 // AES-256-GCM. All else is as that package says: who can reach the files, the
 // lease, and the time.
 //
+// What a copy does allow is to test guesses of a password by an entry's name, some
+// 45 a second on one core; package cache tells how. A CacheKey prevents it.
+//
 // # The key
 //
 // The first call that needs the key reads it, and a Lock or a Check creates it

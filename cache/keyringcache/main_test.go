@@ -53,17 +53,31 @@ func (k *countingKeyring) Set(service, account, text string) error {
 	return k.systemKeyring.Set(service, account, text)
 }
 
+// patience is for what ought to take a moment, on a machine that is busy with
+// something else.
+const patience = time.Minute
+
 // newCache returns a store with a keyring that counts. Its service is the test's,
 // so that no test has the key of another.
 func newCache(t *testing.T, directory string, options ...Option) (*Cache, *countingKeyring) {
 	t.Helper()
-	c, err := New(directory, append([]Option{WithService(t.Name())}, options...)...)
+	c, err := New(directory, append([]Option{WithService(t.Name()), WithTimeout(patience)}, options...)...)
 	if err != nil {
 		t.Fatalf("New: got error %v, want none", err)
 	}
 	counting := &countingKeyring{}
 	c.keyring = counting
 	return c, counting
+}
+
+// newStored returns a directory in which the entry of "account" is, and the store
+// that wrote it.
+func newStored(t *testing.T, data string) (directory string, writer *Cache) {
+	t.Helper()
+	directory = t.TempDir() + "/cache"
+	writer, _ = newCache(t, directory)
+	mustStore(t, writer, "account", data)
+	return directory, writer
 }
 
 func mustLock(t *testing.T, c cache.Cache, key string) cache.Lease {

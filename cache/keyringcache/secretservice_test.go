@@ -20,8 +20,6 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-const patience = 30 * time.Second // for what ought to take a moment
-
 // The programs of a session with a Secret Service.
 const (
 	busProgram     = "dbus-daemon"
@@ -91,6 +89,15 @@ type session struct {
 	address   string
 	bus       *exec.Cmd
 	keyring   *exec.Cmd // nil: none
+}
+
+// startService starts a session whose Secret Service is unlocked.
+func startService(t *testing.T) *session {
+	t.Helper()
+	s := startSession(t)
+	s.startBus()
+	s.startKeyring(true)
+	return s
 }
 
 // startSession starts a bus, and makes it this process's. Nothing is read from or

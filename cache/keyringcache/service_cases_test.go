@@ -13,28 +13,25 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	system "github.com/zalando/go-keyring"
+
+	"github.com/jwtsession/jwtsession/internal/longtest"
 )
 
 // All of this file is C7, on a real Secret Service.
 
 // C8
 func TestOnASecretServiceTheStoreDoesWhatEveryStoreMust(t *testing.T) {
+	longtest.Run(t)
 	inChild(t, func(t *testing.T) {
-		s := startSession(t)
-		s.startBus()
-		s.startKeyring(true)
+		startService(t)
 		runSuite(t)
 	})
 }
 
 func TestOnASecretServiceAnEntryOutlivesTheDaemon(t *testing.T) {
 	inChild(t, func(t *testing.T) {
-		s := startSession(t)
-		s.startBus()
-		s.startKeyring(true)
-		directory := t.TempDir() + "/cache"
-		writer, _ := newCache(t, directory)
-		mustStore(t, writer, "account", "data")
+		s := startService(t)
+		directory, writer := newStored(t, "data")
 		stop(s.keyring)
 
 		wantUnavailable(t, "Load while no Secret Service runs", func() error { return load(t, directory) }, s.address)
@@ -66,12 +63,8 @@ func TestWithoutASessionBusTheErrorSaysSo(t *testing.T) {
 
 func TestALockedKeyringIsAnErrorInTimeAndCanBeUsedOnceItIsUnlocked(t *testing.T) {
 	inChild(t, func(t *testing.T) {
-		s := startSession(t)
-		s.startBus()
-		s.startKeyring(true)
-		directory := t.TempDir() + "/cache"
-		writer, _ := newCache(t, directory)
-		mustStore(t, writer, "account", "data")
+		s := startService(t)
+		directory, writer := newStored(t, "data")
 		lockKeyring(t)
 
 		wantUnavailable(t, "Load while the keyring is locked", func() error { return load(t, directory) }, "unlock")
@@ -87,12 +80,8 @@ func TestALockedKeyringIsAnErrorInTimeAndCanBeUsedOnceItIsUnlocked(t *testing.T)
 
 func TestAStoppedDaemonHoldsNobodyAndIsUsedAgainOnceItContinues(t *testing.T) {
 	inChild(t, func(t *testing.T) {
-		s := startSession(t)
-		s.startBus()
-		s.startKeyring(true)
-		directory := t.TempDir() + "/cache"
-		writer, _ := newCache(t, directory)
-		mustStore(t, writer, "account", "data")
+		s := startService(t)
+		directory, _ := newStored(t, "data")
 
 		s.signal(s.keyring, syscall.SIGSTOP)
 		const bound = 200 * time.Millisecond
@@ -113,12 +102,8 @@ func TestAStoppedDaemonHoldsNobodyAndIsUsedAgainOnceItContinues(t *testing.T) {
 
 func TestABusThatDiesUnderACallIsAnError(t *testing.T) {
 	inChild(t, func(t *testing.T) {
-		s := startSession(t)
-		s.startBus()
-		s.startKeyring(true)
-		directory := t.TempDir() + "/cache"
-		writer, _ := newCache(t, directory)
-		mustStore(t, writer, "account", "data")
+		s := startService(t)
+		directory, _ := newStored(t, "data")
 
 		s.signal(s.keyring, syscall.SIGSTOP)
 		c, _ := newCache(t, directory, WithTimeout(time.Hour))
@@ -140,7 +125,6 @@ func TestABusThatDiesUnderACallIsAnError(t *testing.T) {
 
 const (
 	processes = 8
-	rounds    = 5
 
 	workerVariable = "KEYRINGCACHE_TEST_WORKER" // the directory and service of a worker
 )
@@ -151,9 +135,11 @@ func TestProcessesThatCreateTheKeyAtOnceEndWithOneKey(t *testing.T) {
 			work(t, place)
 			return
 		}
-		s := startSession(t)
-		s.startBus()
-		s.startKeyring(true)
+		startService(t)
+		rounds := 1
+		if longtest.IsOn(t) {
+			rounds = 5
+		}
 		for round := range rounds {
 			service := fmt.Sprint("round ", round)
 			directory := t.TempDir() + "/cache"

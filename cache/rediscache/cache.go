@@ -3,6 +3,7 @@ package rediscache
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -12,6 +13,7 @@ import (
 
 const (
 	defaultLease   = 10 * time.Second
+	longestLease   = time.Minute
 	defaultTimeout = 250 * time.Millisecond
 	defaultPrefix  = "jwtsession"
 )
@@ -33,14 +35,15 @@ type Cache struct {
 type Option func(*Cache)
 
 // WithLease sets how long a lease outlives its last renewal; the default is 10
-// seconds, and so is what a value that is not positive stands for. It bounds
+// seconds, and so is what a value that is not positive stands for. More than a
+// minute counts as a minute: a lock that lives for longer is none. It bounds
 // how long others wait for a holder that died, and how long a holder may be
 // stopped or cut off without losing it. It should be several times the timeout
 // of [WithTimeout], since it is renewed at a third.
 func WithLease(d time.Duration) Option {
 	return func(c *Cache) {
 		if d > 0 {
-			c.lease = d
+			c.lease = min(d, longestLease)
 		}
 	}
 }
@@ -102,19 +105,23 @@ func (c *Cache) Load(ctx context.Context, key string) (cache.Entry, error) {
 	if err != nil {
 		return cache.Entry{}, c.failure(ctx, "load from", err)
 	}
-	fields, _ := reply.([]any)
+	fields, isList := reply.([]any)
+	if !isList {
+		return cache.Entry{}, c.failure(ctx, "load from", unexpected(reply))
+	}
 	return c.parseEntry(fields)
 }
 
 // parseEntry reads what loadScript returns: nothing, or the value, which begins
-// with the value of the lease it was written under, and what PTTL says of it.
+// with the value of the lease it was written under, and what PTTL says of it,
+// which may be more than a [time.Duration] can be.
 func (c *Cache) parseEntry(fields []any) (cache.Entry, error) {
 	if len(fields) == 0 {
 		return cache.Entry{}, cache.ErrMiss
 	}
 	value, _ := fields[0].(string)
 	left, _ := fields[len(fields)-1].(int64)
-	const noExpiry = -1
+	const noExpiry, most = -1, math.MaxInt64 / int64(time.Millisecond)
 	switch {
 	case len(value) < leaseValueLength:
 		return cache.Entry{}, fmt.Errorf("rediscache: redis at %s: the entry was not written by this package: %w",
@@ -126,6 +133,6 @@ func (c *Cache) parseEntry(fields []any) (cache.Entry, error) {
 	}
 	return cache.Entry{
 		Data: []byte(value[leaseValueLength:]),
-		TTL:  time.Duration(left) * time.Millisecond,
+		TTL:  time.Duration(min(left, most)) * time.Millisecond,
 	}, nil
 }

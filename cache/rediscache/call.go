@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/jwtsession/jwtsession/internal/contained"
 )
 
 // run executes a script: one round trip, two when the server does not know the
@@ -37,7 +39,8 @@ func (c *Cache) runOrUndo(ctx context.Context, undo func(), script *redis.Script
 	results := make(chan result) // unbuffered: either the caller has it, or it has left
 	left := make(chan struct{})
 	go func() {
-		reply, err := script.Run(bounded, c.client, keys, args...).Result()
+		// go-redis panics over some answers, that of a text of nine exabytes for one.
+		reply, err := contained.Call(func() (any, error) { return script.Run(bounded, c.client, keys, args...).Result() })
 		delivered := false
 		select {
 		case results <- result{reply, err}:
@@ -63,6 +66,12 @@ func (c *Cache) runOrUndo(ctx context.Context, undo func(), script *redis.Script
 func isUncertain(err error) bool {
 	var answer redis.Error
 	return err != nil && !errors.As(err, &answer)
+}
+
+// unexpected is the error of an answer that no script of ours gives. It does not
+// show it, since there is no telling what it is.
+func unexpected(reply any) error {
+	return fmt.Errorf("unexpected answer of type %T (is it Redis that listens there?)", reply)
 }
 
 // failure says what was tried where, what came back, and what to do. The

@@ -16,7 +16,7 @@ func TestAClientWhoseClockIsDecadesOffReadsAndWritesAsTheOthers(t *testing.T) {
 	onEveryServer(t, func(t *testing.T, server redis.Options) {
 		client := redis.NewClient(&server)
 		t.Cleanup(func() { _ = client.Close() })
-		right := New(client)
+		right := New(client, patient)
 		wantAbout := func(t *testing.T, what string, e cache.Entry, err error, data string) {
 			t.Helper()
 			if err != nil || string(e.Data) != data || e.TTL > time.Hour || e.TTL < time.Hour-time.Minute {

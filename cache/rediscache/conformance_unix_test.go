@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/longtest"
 	"github.com/jwtsession/jwtsession/internal/redistest"
 )
 
@@ -22,19 +23,21 @@ func TestConformanceOnAServer(t *testing.T) {
 
 // The user has no rights but those that the package's documentation lists.
 func TestConformanceOverTLSWithTheDocumentedRights(t *testing.T) {
+	longtest.Run(t)
 	s := startTLSServer(t, "user fleet on >secret "+documentedRights(t, false))
 	connect := connectTo(redis.UniversalOptions{
 		Addrs: []string{s.Options.Addr}, TLSConfig: s.Options.TLSConfig, Username: "fleet", Password: "secret",
 	})
 	judge(t, connect)
 	t.Run("Renewal", func(t *testing.T) {
-		held := mustLock(t, New(connect(t), WithLease(processLease), patient), "k")
-		time.Sleep(processLease * 3 / 2)
+		held := mustLock(t, New(connect(t), WithLease(5*time.Second), patient), "k")
+		time.Sleep(8 * time.Second)
 		mustStore(t, held, "data", time.Hour)
 	})
 }
 
 func TestConformanceOnAClusterWithTheDocumentedRights(t *testing.T) {
+	longtest.Run(t)
 	nodes := startCluster(t, 3, "user fleet on >secret "+documentedRights(t, true))
 	judge(t, connectTo(redis.UniversalOptions{
 		Addrs: nodes.addresses(), IsClusterMode: true, Username: "fleet", Password: "secret",
@@ -50,6 +53,7 @@ func TestConformanceOnAClusterWithTheDocumentedRights(t *testing.T) {
 
 // What was stored before the failover is there after it: the replica had it.
 func TestASentinelsFailoverKeepsTheEntry(t *testing.T) {
+	longtest.Run(t)
 	port := redistest.FreePort(t)
 	master := redistest.StartAt(t, redis.Options{Addr: redistest.Loopback(port)}, fmt.Sprintf("port %d", port))
 	sentinel := startSentinel(t, master)

@@ -52,6 +52,26 @@
 // so do as many calls as the client's PoolSize allows. So set
 // ContextTimeoutEnabled.
 //
+// An answer that go-redis panics over is an error like any other, and the program
+// goes on. What go-redis does in goroutines of its own, such as a Cluster's
+// look at its nodes, nobody can contain; and of a client that panicked while it
+// greeted the server, a connection of its pool is lost, so that the store may be
+// of no use until the program starts again. Those who wait listen no more with a
+// client that panicked when they did, and ask only at their intervals.
+//
+// # Who can write to Redis
+//
+// Entries are sealed, so who can reach them and has no key cannot read or forge a
+// session. What stands in an entry's place and is none, of whatever type or size,
+// is a miss, and the next Store replaces it. A lock that lives longer than a
+// minute, or for ever, is given the life of a lease. Somebody who makes a new
+// one each time keeps the others from the lease: their Lock ends with its context,
+// and a token source then works on its own.
+//
+// Whoever can list the keys of Redis, or has a dump of it, can test guesses of a
+// password by an entry's name, some 45 a second on one core; package cache tells
+// how. A Redis is seldom one program's alone: give the token sources a CacheKey.
+//
 // # Access rights
 //
 // A user that is for this alone needs these ACL rules (with another prefix,

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/jwtsession/jwtsession/internal/contained"
 )
 
 // hints wakes those who wait for a lease when its end is announced. It listens
@@ -18,7 +20,7 @@ type hints struct {
 
 	mu          sync.Mutex // never held while talking to Redis
 	waiting     map[string]map[chan struct{}]struct{}
-	isListening bool // there is a goroutine in listen
+	isListening bool // there is a goroutine in listen, or there must be none again
 	hangUp      context.CancelFunc
 }
 
@@ -77,8 +79,15 @@ func (h *hints) announce(channel string) {
 // to connect or to give up thus never has more than one goroutine here.
 func (h *hints) listen(ctx context.Context) {
 	for {
-		h.subscribe(ctx)
+		_, err := contained.Call(func() (struct{}, error) { h.subscribe(ctx); return struct{}{}, nil })
 		h.mu.Lock()
+		if err != nil {
+			// The client panicked, and may have left a mutex locked. It is not listened
+			// with again.
+			h.hangUp()
+			h.mu.Unlock()
+			return
+		}
 		if len(h.waiting) == 0 {
 			h.isListening = false
 			h.mu.Unlock()
@@ -96,8 +105,8 @@ func (h *hints) subscribe(ctx context.Context) {
 	closed := make(chan struct{})
 	// Nothing but Close ends a Receive that waits for a message.
 	context.AfterFunc(ctx, func() {
-		_ = subscription.Close()
-		close(closed)
+		defer close(closed)
+		_, _ = contained.Call(func() (struct{}, error) { return struct{}{}, subscription.Close() })
 	})
 	for ctx.Err() == nil {
 		message, err := subscription.Receive(ctx)

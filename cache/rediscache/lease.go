@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -75,8 +76,12 @@ func (l *lease) Loaded() (cache.Entry, error) {
 }
 
 // Store implements [cache.Lease] with one round trip, and ends the lease. A
-// life of less than a millisecond counts as one millisecond.
+// life of less than a millisecond counts as one millisecond. At most 1 MiB can be
+// stored.
 func (l *lease) Store(ctx context.Context, e cache.Entry) error {
+	if len(e.Data) > maxData {
+		return l.store.failure(ctx, "store in", fmt.Errorf("the entry has %d bytes, more than the %d that are allowed", len(e.Data), maxData))
+	}
 	data := string(e.Data) // a copy: the call may outlast this method
 	var life int64
 	if e.TTL != 0 {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	mathrand "math/rand/v2"
 	"time"
 
@@ -66,16 +65,16 @@ func (c *Cache) Lock(ctx context.Context, key string) (cache.Lease, error) {
 // else what the holder's has left.
 func (l *lease) acquire(ctx context.Context) (time.Duration, error) {
 	c := l.store
-	reply, err := c.runOrUndo(ctx, l.giveBack, acquireScript, []string{l.names.lock, l.names.entry}, l.value, milliseconds(c.lease))
+	reply, err := c.runOrUndo(ctx, l.giveBack, acquireScript, []string{l.names.lock, l.names.entry}, l.value, milliseconds(c.lease), milliseconds(longestLease))
 	if err != nil {
 		return 0, err
 	}
-	if left, isHeld := reply.(int64); isHeld {
-		return time.Duration(left) * time.Millisecond, nil
+	if left, isHeld := reply.(int64); isHeld && left > 0 {
+		return time.Duration(min(left, milliseconds(longestLease))) * time.Millisecond, nil
 	}
 	fields, _ := reply.([]any)
 	if len(fields) == 0 {
-		return 0, fmt.Errorf("unexpected answer %v", reply)
+		return 0, unexpected(reply)
 	}
 	l.acquiredAt, _ = fields[0].(int64)
 	l.acquired = time.Now()

@@ -12,19 +12,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/proctest"
 )
 
-// roleVariable makes the test binary play one of roles instead of running tests.
-const roleVariable = "REDISCACHE_TEST_ROLE"
-
 // roles are what a test may start as a process of its own.
-var roles = map[string]func(){}
+var roles = map[string]proctest.Role{}
 
 func TestMain(m *testing.M) {
-	if role, isSet := os.LookupEnv(roleVariable); isSet {
-		roles[role]()
-		os.Exit(0)
-	}
+	proctest.Play(roles)
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		fmt.Fprintln(os.Stderr, "rediscache: NOT TRIED without redis-server: a real server, a Cluster, TLS, ACLs, killed and stopped processes")
 	}
@@ -37,9 +32,9 @@ type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
-// patient is for tests that are not about the bound: a handshake over TLS may
-// take longer than that on a busy machine.
-var patient = WithTimeout(5 * time.Second)
+// patient is for tests that are not about the bound: on a busy machine a round trip
+// may take longer than that.
+var patient = WithTimeout(10 * time.Second)
 
 func mustLock(t testing.TB, c *Cache, key string) cache.Lease {
 	t.Helper()
@@ -56,7 +51,7 @@ func mustLock(t testing.TB, c *Cache, key string) cache.Lease {
 func mustStore(t testing.TB, l cache.Lease, data string, ttl time.Duration) {
 	t.Helper()
 	if err := l.Store(t.Context(), cache.Entry{Data: []byte(data), TTL: ttl}); err != nil {
-		t.Fatalf("Store(%q): got %v, want nil", data, err)
+		t.Fatalf("Store(%.40q): got %v, want nil", data, err)
 	}
 }
 
@@ -64,7 +59,7 @@ func wantLoad(t testing.TB, c *Cache, key, data string) cache.Entry {
 	t.Helper()
 	e, err := c.Load(t.Context(), key)
 	if err != nil || string(e.Data) != data {
-		t.Fatalf("Load(%q): got %q, %v, want %q", key, e.Data, err, data)
+		t.Fatalf("Load(%q): got %.40q, %v, want %.40q", key, e.Data, err, data)
 	}
 	return e
 }

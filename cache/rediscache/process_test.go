@@ -7,10 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,25 +14,30 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/longtest"
+	"github.com/jwtsession/jwtsession/internal/proctest"
 	"github.com/jwtsession/jwtsession/internal/redistest"
 )
 
-const (
-	holderRole     = "holder"
-	socketVariable = "REDISCACHE_TEST_SOCKET"
-	processLease   = time.Second
-)
+// goneLease is the life of the lease of a process that is going to be killed or
+// stopped. Others wait for that long.
+const goneLease = 300 * time.Millisecond
 
-func init() { roles[holderRole] = playHolder }
+func init() { roles["holder"] = playHolder }
 
 // playHolder takes the lease on "k", says so, and at a line of input writes with
-// it and says what came of that.
-func playHolder() {
+// it and says what came of that. Its arguments are the server's socket and the
+// lease's life.
+func playHolder(args []string, in *bufio.Scanner) {
 	ctx := context.Background()
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: os.Getenv(socketVariable)})
-	l, err := New(client, WithLease(processLease)).Lock(ctx, "k")
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: args[0]})
+	life, err := time.ParseDuration(args[1])
+	if err != nil {
+		panic(err)
+	}
+	l, err := New(client, WithLease(life), patient).Lock(ctx, "k")
 	fmt.Println("lock:", err)
-	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+	if !in.Scan() {
 		return
 	}
 	err = l.Store(ctx, cache.Entry{Data: []byte("of the former holder"), TTL: time.Hour})
@@ -46,81 +47,26 @@ func playHolder() {
 	fmt.Println("unlock:", l.Unlock())
 }
 
-// holder is another process that holds the lease on "k".
-type holder struct {
-	t       testing.TB
-	process *exec.Cmd
-	input   io.Writer
-	output  *bufio.Reader
-}
-
-func startHolder(t testing.TB, s *redistest.Server) *holder {
+// startHolder starts a process that holds the lease on "k".
+func startHolder(t testing.TB, s *redistest.Server, life time.Duration) *proctest.Process {
 	t.Helper()
-	process := exec.Command(os.Args[0])
-	process.Env = append(os.Environ(), roleVariable+"="+holderRole, socketVariable+"="+s.Options.Addr)
-	process.Stderr = os.Stderr
-	input, err := process.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err := process.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	h := &holder{t: t, process: process, input: input, output: bufio.NewReader(output)}
-	t.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
-	h.wantSaid("lock: <nil>")
+	h := proctest.Start(t, "holder", s.Options.Addr, life.String())
+	h.Expect(t, "lock: <nil>")
 	return h
-}
-
-func (h *holder) wantSaid(want string) {
-	h.t.Helper()
-	got, err := h.output.ReadString('\n')
-	if strings.TrimSpace(got) != want {
-		h.t.Fatalf("the holder's process: got %q, %v, want %q", got, err, want)
-	}
-}
-
-func (h *holder) signal(signal syscall.Signal) {
-	h.t.Helper()
-	if err := h.process.Process.Signal(signal); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
-// takeOver waits for the lease of a process that was killed or stopped.
-func takeOver(t *testing.T, c *Cache) cache.Lease {
-	t.Helper()
-	// Other processes of this machine may delay this one, but not by much more
-	// than a lease's life.
-	const most = 5 * processLease
-	ctx, cancel := context.WithTimeout(t.Context(), most)
-	defer cancel()
-	start := time.Now()
-	l, err := c.Lock(ctx, "k")
-	if err != nil {
-		t.Fatalf("Lock, when the holder is gone: got %v, want the lease within its life, %v", err, processLease)
-	}
-	t.Cleanup(func() { _ = l.Unlock() })
-	t.Logf("got the lease %v after the holder was gone", time.Since(start))
-	return l
 }
 
 func TestAnotherGoesOnWhenTheHolderIsKilled(t *testing.T) {
 	s := redistest.Start(t)
-	c := New(s.Client(t))
+	c := New(s.Client(t), patient)
 	mustStore(t, mustLock(t, c, "k"), "before", time.Hour)
 	for range 3 {
-		h := startHolder(t, s)
-		h.signal(syscall.SIGKILL)
+		h := startHolder(t, s, goneLease)
+		h.Signal(t, syscall.SIGKILL)
 		left := s.Client(t).PTTL(t.Context(), c.names("k").lock).Val()
-		if left > processLease {
-			t.Errorf("life of a killed holder's lease: got %v, want %v at most", left, processLease)
+		if left > goneLease {
+			t.Errorf("life of a killed holder's lease: got %v, want %v at most", left, goneLease)
 		}
-		l := takeOver(t, c)
+		l := mustLock(t, c, "k")
 		wantLoad(t, c, "k", "before")
 		if err := l.Unlock(); err != nil {
 			t.Fatal(err)
@@ -140,21 +86,21 @@ func TestAHolderThatWasStoppedBeyondItsLeaseWritesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := redistest.Start(t)
-			c := New(s.Client(t))
+			c := New(s.Client(t), patient)
 			mustStore(t, mustLock(t, c, "k"), "before", time.Hour)
-			h := startHolder(t, s)
-			h.signal(syscall.SIGSTOP)
-			l := takeOver(t, c)
+			h := startHolder(t, s, goneLease)
+			h.Signal(t, syscall.SIGSTOP)
+			l := mustLock(t, c, "k")
 			meanwhile(t, l)
 			want, err := c.Load(t.Context(), "k")
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.signal(syscall.SIGCONT)
-			_, _ = fmt.Fprintln(h.input)
-			h.wantSaid("store lost: true")
-			h.wantSaid("delete lost: true")
-			h.wantSaid("unlock: <nil>")
+			h.Signal(t, syscall.SIGCONT)
+			h.Tell(t, "write")
+			h.Expect(t, "store lost: true")
+			h.Expect(t, "delete lost: true")
+			h.Expect(t, "unlock: <nil>")
 			wantLoad(t, c, "k", string(want.Data))
 			if name == "another holds the lease" {
 				mustStore(t, l, "of the present holder", time.Hour)
@@ -163,18 +109,21 @@ func TestAHolderThatWasStoppedBeyondItsLeaseWritesNothing(t *testing.T) {
 	}
 }
 
-// A holder that works for longer than its lease lives keeps it.
+// A holder that works for longer than its lease lives keeps it, unless its machine
+// lets it do nothing for most of that.
 func TestAHolderThatIsAliveKeepsTheLease(t *testing.T) {
+	longtest.Run(t)
+	const life = 5 * time.Second
 	s := redistest.Start(t)
-	c := New(s.Client(t))
-	h := startHolder(t, s)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*processLease)
+	c := New(s.Client(t), patient)
+	h := startHolder(t, s, life)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*life)
 	defer cancel()
 	if l, err := c.Lock(ctx, "k"); err == nil {
 		_ = l.Unlock()
 		t.Errorf("Lock, while a process holds the lease for twice its life: got the lease, want none")
 	}
-	_, _ = fmt.Fprintln(h.input)
-	h.wantSaid("store lost: false")
+	h.Tell(t, "write")
+	h.Expect(t, "store lost: false")
 	wantLoad(t, c, "k", "of the former holder")
 }

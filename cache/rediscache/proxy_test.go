@@ -12,7 +12,7 @@ import (
 )
 
 // proxy stands between a client and its server. It counts what the client sends,
-// and can lose an answer.
+// and can lose an answer, or give one of its own.
 type proxy struct {
 	listener net.Listener
 	server   redis.Options
@@ -21,6 +21,9 @@ type proxy struct {
 
 	mu    sync.Mutex
 	armed func() // to be called once the next script has run, whose answer gets lost
+
+	request, answer string // what the proxy answers by itself, and how
+	answered        atomic.Int64
 }
 
 func startProxy(t testing.TB, server redis.Options) *proxy {
@@ -66,6 +69,25 @@ func (p *proxy) disarm() func() {
 	return armed
 }
 
+// answerItself makes the proxy answer requests that contain a text, with what the
+// server does not get to see.
+func (p *proxy) answerItself(request, answer string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.request, p.answer = request, answer
+}
+
+// ownAnswer is the proxy's answer to a request; nil: the server is to answer.
+func (p *proxy) ownAnswer(request []byte) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.request == "" || !bytes.Contains(request, []byte(p.request)) {
+		return nil
+	}
+	p.answered.Add(1)
+	return []byte(p.answer)
+}
+
 // serve forwards one request at a time, as go-redis sends them.
 func (p *proxy) serve(client net.Conn) {
 	defer client.Close()
@@ -101,6 +123,12 @@ func (p *proxy) serve(client net.Conn) {
 		n, err := client.Read(request)
 		if err != nil {
 			return
+		}
+		if own := p.ownAnswer(request[:n]); own != nil {
+			if _, err := client.Write(own); err != nil {
+				return
+			}
+			continue
 		}
 		p.requests.Add(1)
 		if bytes.Contains(request[:n], []byte("evalsha")) {

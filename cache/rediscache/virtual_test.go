@@ -152,7 +152,7 @@ func TestALeaseThatALockGotTooLateIsGivenBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T, m *miniredis.Miniredis) {
-				c, way := open(t, m, WithLease(time.Hour))
+				c, way := open(t, m, WithLease(time.Minute))
 				if err := mustLock(t, c, "k").Unlock(); err != nil { // so that the server knows the scripts
 					t.Fatal(err)
 				}
@@ -207,7 +207,7 @@ func TestGoroutinesDoNotPileUpWhileTheServerIsAway(t *testing.T) {
 
 func TestALeaseThatWasUnlockedInVainWritesNothingAndIsGivenBackLater(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, m *miniredis.Miniredis) {
-		c, way := open(t, m, WithLease(time.Hour))
+		c, way := open(t, m, WithLease(time.Minute))
 		l := mustLock(t, c, "k")
 		way.set(func(l *line) { l.isCut = true })
 		if err := l.Unlock(); err == nil {

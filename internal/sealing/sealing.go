@@ -42,14 +42,17 @@ type Sealer struct {
 }
 
 // FromPassword returns the sealer of an account that nothing but its password
-// protects. It takes some tens of milliseconds and 19 MiB, on purpose.
-func FromPassword(baseURL, email, password string) *Sealer {
-	salt := sha256.Sum256(joined(version, baseURL, email))
+// protects. What else tells one account from another, or one way of signing in
+// from another, follows as more; each part counts, and their order. It takes some
+// tens of milliseconds and 19 MiB, on purpose.
+func FromPassword(baseURL, email, password string, more ...string) *Sealer {
+	salt := sha256.Sum256(joined(append([]string{version, baseURL, email}, more...)...))
 	return newSealer(argon2.IDKey([]byte(password), salt[:], argonTime, argonMemory, argonThreads, keySize))
 }
 
 // FromKey returns the sealer of the account that the parts name, as its base
-// URL, e-mail address and password do, for one who has a key of 32 bytes.
+// URL, e-mail address and password do, for one who has a key of 32 bytes. Each
+// part counts, and their order.
 func FromKey(key []byte, parts ...string) *Sealer {
 	salt := sha256.Sum256(joined(append([]string{version}, parts...)...))
 	return newSealer(must(hkdf.Extract(sha256.New, key, salt[:])))
