@@ -50,7 +50,7 @@ func TestASocketHasOneHost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := exchange(t, conn, "GET /me HTTP/1.1\nHost: "+host+"\n\n"); got.status != want {
+		if got := talk(t, conn, "GET /me HTTP/1.1\nHost: "+host+"\n\n"); got.status != want {
 			t.Errorf("Host %s: got %d, want %d", host, got.status, want)
 		}
 	}
