@@ -15,6 +15,10 @@ const (
 	// answered while all others are taken.
 	spareConnections = 32
 
+	// shortestWait is how long a connection may wait for a request before it can
+	// lose its place: one that has just been opened has one on its way.
+	shortestWait = time.Second
+
 	// An answer that came before the request's body was read is read by most
 	// clients once they have sent all of it, and by none whose connection is reset.
 	// So the rest is read, for this long at most, and for this long without a byte.
@@ -28,7 +32,7 @@ const (
 
 // connections are those of clients. At the limit a newcomer takes the place of
 // the one that has waited longest for a request, its first or a further one; while
-// all have a request that is being answered, newcomers are told to come again.
+// none has waited for long, newcomers are told to come again.
 type connections struct {
 	net.Listener
 	limit int
@@ -54,20 +58,26 @@ func (c *connections) Accept() (net.Conn, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.open >= c.limit && !c.closed {
-		if longest := c.waiting.Front(); longest != nil {
-			longest.Value.(*connection).evict()
-			break
-		}
-		if c.open < c.limit+spareConnections {
-			break
-		}
+	for c.open >= c.limit && !c.closed && !c.evict() && c.open >= c.limit+spareConnections {
+		again := time.AfterFunc(shortestWait, c.room.Signal)
 		c.room.Wait()
+		again.Stop()
 	}
 	own := &connection{Conn: conn, all: c, spare: c.open >= c.limit}
 	c.open++
-	own.place = c.waiting.PushBack(own)
+	own.wait()
 	return own, nil
+}
+
+// evict closes the connection that has waited longest for a request, if that is
+// long enough. mu is held.
+func (c *connections) evict() bool {
+	longest := c.waiting.Front()
+	if longest == nil || time.Since(longest.Value.(*connection).since) < shortestWait {
+		return false
+	}
+	longest.Value.(*connection).evict()
+	return true
 }
 
 // Close stops listening.
@@ -91,7 +101,7 @@ func (c *connections) watch(conn net.Conn, state http.ConnState) {
 	switch {
 	case own.gone:
 	case state == http.StateIdle && own.place == nil:
-		own.place = c.waiting.PushBack(own)
+		own.wait()
 	case state == http.StateActive && own.place != nil:
 		c.waiting.Remove(own.place)
 		own.place = nil
@@ -109,7 +119,14 @@ type connection struct {
 
 	// Guarded by the mutex of all.
 	place *list.Element // among those that wait for a request
+	since time.Time     // it does
 	gone  bool
+}
+
+// wait has the connection wait for a request. The mutex of all is held.
+func (c *connection) wait() {
+	c.since = time.Now()
+	c.place = c.all.waiting.PushBack(c)
 }
 
 // connectionOf finds the connection below TLS.

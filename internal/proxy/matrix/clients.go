@@ -50,9 +50,10 @@ func script(program, name string) func(context.Context, string, string, request)
 }
 
 func linesOf(cmd *exec.Cmd) ([]string, error) {
-	output, err := cmd.CombinedOutput()
+	cmd.Stderr = os.Stderr
+	output, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, output)
+		return nil, err
 	}
 	return slices.DeleteFunc(strings.Split(string(output), "\n"), func(line string) bool { return line == "" }), nil
 }
