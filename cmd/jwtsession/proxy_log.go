@@ -44,7 +44,7 @@ func (l *accessLog) reopen() error {
 	}
 	file, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("open the access log (--access-log): %w", err)
+		return &localError{fmt.Errorf("open the access log (--access-log): %w", err)}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -72,7 +72,7 @@ const [api, seconds] = process.argv.slice(1);
 }
 
 // needed are the clients that CI has to have.
-var needed = map[string]bool{"curl": true, "python3": true, "wrk": true}
+var needed = map[string]bool{"curl": true, "python3": true, "ruby": true, "node": true, "wrk": true}
 
 // isThere reports whether a client can run. In CI it is an error if one that is
 // needed cannot.
