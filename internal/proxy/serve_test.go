@@ -98,6 +98,7 @@ func TestTheProxySignsInAgainWithoutRequests(t *testing.T) {
 		// be a program, asked all the time.
 		created, before := box.Counts().Creates, asked.Load()
 		box.SetPassword(sessiontest.Email, "another")
+		box.RevokeAll()
 		source.Invalidate(token(t, source))
 		time.Sleep(50 * time.Second)
 		expect("with a password that has changed", false)
