@@ -3,6 +3,7 @@
 //
 //	go run ./internal/proxy/load                              the comparison
 //	go run ./internal/proxy/load -turn 30s -duration 30s      30 s without a break
+//	go run ./internal/proxy/load -hostile 10m                 beside clients that mean ill
 //
 // The API, both proxies and wrk, which makes the requests, are processes of their
 // own; the proxy is the built command. Its session lives for 4 s, so that it is
@@ -30,18 +31,39 @@ func main() {
 	flag.DurationVar(&l.duration, "duration", 30*time.Second, "how long each proxy is under load, all in all")
 	flag.DurationVar(&l.turn, "turn", 3*time.Second, "how long one of them is at a time")
 	flag.DurationVar(&l.settle, "settle", 100*time.Second, "how long to wait, at the end, for idle connections to be closed")
+	besieged := flag.Duration("hostile", 0, "how long to put the proxy under load beside slow, half-open and garbled connections, in place of the comparison")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *besieged > 0 {
+		end(l.siege(ctx, *besieged))
+		return
+	}
 	report, err := l.run(ctx)
 	if err == nil {
 		report.print(os.Stdout)
 		err = report.verdict()
 	}
+	end(err)
+}
+
+func end(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
+}
+
+// siege puts the proxy under load beside hostile clients.
+func (l load) siege(ctx context.Context, duration time.Duration) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stage, err := newStage(ctx)
+	if err != nil {
+		return err
+	}
+	defer stage.close()
+	return l.withstand(ctx, os.Stdout, stage.proxy, duration)
 }
 
 // load is what the proxies are put under.
