@@ -215,9 +215,10 @@ func (s *Server) write(w http.ResponseWriter, a answer, f *Fault) {
 	w.Write(a.body)
 }
 
-// failure is an error as the API has it.
+// failure is an error as the API has it: its type is one of error, alert, notice
+// and warning. The code is the box's own, and tells what kind of error it is.
 func failure(status int, message, kind string) answer {
-	body, _ := json.Marshal(map[string]any{"error": message, "message": message, "status": status, "type": kind})
+	body, _ := json.Marshal(map[string]any{"error": message, "message": message, "status": status, "type": "error", "code": kind})
 	return answer{status: status, header: jsonHeader(), body: body}
 }
 

@@ -72,7 +72,7 @@ const [api, seconds] = process.argv.slice(1);
 }
 
 // needed are the clients that CI has to have.
-var needed = map[string]bool{"curl": true, "python3": true, "wrk": true}
+var needed = map[string]bool{"curl": true, "python3": true, "ruby": true, "node": true, "wrk": true}
 
 // isThere reports whether a client can run. In CI it is an error if one that is
 // needed cannot.
@@ -212,8 +212,8 @@ func TestAHangupHasTheProxyReadTheCredentialsAgain(t *testing.T) {
 	}
 	write("wrong")
 	p, url := b.proxying(t, "--password-file", file)
-	answer := awaitStatus(t, url+"/me", 502)
-	if answer.body["type"] != "sign_in_refused" || !strings.Contains(fmt.Sprint(answer.body["error"]), "check the e-mail address and the password") {
+	answer := awaitStatus(t, url+"/me", 503)
+	if answer.body["code"] != "sign_in_refused" || !strings.Contains(fmt.Sprint(answer.body["error"]), "check the e-mail address and the password") {
 		t.Errorf("got %s, want what was refused, and what to do", answer.text)
 	}
 	write(sessiontest.Password)
@@ -311,7 +311,7 @@ func TestTheClientsSecretComesFromAFileOrTheEnvironment(t *testing.T) {
 		"environment": func() (*process, string) { return b.with("JWTSESSION_CLIENT_SECRET=" + secret).proxying(t) },
 	} {
 		_, url := start()
-		if with, without := curl(t, "-H", "Jwtsession-Secret: "+secret, url+"/me"), curl(t, url+"/me"); with.status != 200 || without.status != 403 {
+		if with, without := curl(t, "-H", "Authorization: Bearer "+secret, url+"/me"), curl(t, url+"/me"); with.status != 200 || without.status != 403 {
 			t.Errorf("%s: got %d with the secret and %d without, want 200 and 403", name, with.status, without.status)
 		}
 	}
@@ -332,6 +332,13 @@ func TestAProxyThatWouldNotBeSafeDoesNotStart(t *testing.T) {
 		"--client-secret-file " + empty:              "is empty",
 		"--allow-host http://a.example.com":          "give a name",
 		"--allow-origin localhost:3000":              "give a scheme",
+		"--allow-host api.internal":                  "needs a client secret or TLS",
+		"--upstream-timeout 0s":                      "give more than zero",
+		"--log-format xml":                           "give text or json",
+		"--profile a --profile a":                    "two APIs are called",
+		"--profile a/b --profile c":                  "give letters",
+		"--profile a --profile b --email x@y.com":    "put it into each profile",
+		"--access-log /nowhere/log --log-format xml": "give text or json",
 		"--max-connections 0":                        "give 1 or more",
 		"--drain 0s":                                 "give more than zero",
 		"--listen 0.0.0.0:0 --allow-remote=x":        "invalid argument",

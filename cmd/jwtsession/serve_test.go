@@ -136,7 +136,7 @@ func TestServeAnswersCurlAsTheAPIDoes(t *testing.T) {
 	}
 	for name, args := range rejected {
 		a := curl(t, args...)
-		if a.status != 401 || a.body["status"] != 401.0 || a.body["error"] == nil || a.body["message"] != a.body["error"] || a.body["type"] != "unauthorized" {
+		if a.status != 401 || a.body["status"] != 401.0 || a.body["error"] == nil || a.body["message"] != a.body["error"] || a.body["type"] != "error" || a.body["code"] != "unauthorized" {
 			t.Errorf("%s: got %d %s, want 401 and an error as the API has it", name, a.status, a.text)
 		}
 	}

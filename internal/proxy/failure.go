@@ -4,78 +4,109 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jwtsession/jwtsession"
 )
 
-// statusClientGone is what the metrics show for a request whose client went away
-// before there was an answer. Nobody reads it.
+// statusClientGone is what the metrics and the log show for a request whose
+// client went away before there was an answer. Nobody reads it.
 const statusClientGone = 499
+
+const (
+	// comeBack is when to try again what fails for now.
+	comeBack = 5 * time.Second
+
+	// comeBackRefused is the same where somebody has to do something first.
+	comeBackRefused = time.Minute
+)
 
 // failure is an answer of the proxy's own, in the shape that the API's errors
 // have, so that clients need not tell them apart to understand them.
 type failure struct {
 	status  int
-	kind    string
+	code    string // names the failure for programs
 	message string
+	retry   time.Duration // when to try again; 0: this request will fare no better
 }
 
-func (f failure) write(w http.ResponseWriter) {
+func (f *failure) write(w http.ResponseWriter) {
 	body, _ := json.Marshal(struct {
 		Error   string `json:"error"`
 		Message string `json:"message"`
 		Status  int    `json:"status"`
-		Type    string `json:"type"`
-	}{f.message, f.message, f.status, f.kind})
+		Type    string `json:"type"` // PacerPro knows error, alert, notice and warning
+		Code    string `json:"code"`
+	}{f.message, f.message, f.status, "error", f.code})
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("Cache-Control", "no-store")
-	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Length", strconv.Itoa(len(body)+1))
+	if f.retry > 0 {
+		header.Set("Retry-After", strconv.Itoa(int((f.retry+time.Second-1)/time.Second)))
+	}
 	w.WriteHeader(f.status)
 	w.Write(append(body, '\n'))
 }
 
-// explain answers a request that the API did not: ReverseProxy's ErrorHandler.
-func explain(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
-		w.WriteHeader(statusClientGone)
-		return
-	}
-	var api *jwtsession.APIError
-	if errors.As(err, &api) && api.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int((api.RetryAfter+time.Second-1)/time.Second)))
-	}
-	describe(err).write(w)
-}
+var (
+	// errAPITimeout ends a request that the API does not answer.
+	errAPITimeout = errors.New("the API does not answer")
 
-// describe says what an error means to the client. The library's errors hold no
-// secret, and say what to do.
-func describe(err error) failure {
+	errStopping = errors.New("the proxy is stopping")
+)
+
+// describe says what an error means to the client, in words of the proxy's own:
+// what the session API or the network has to say is for the log.
+func describe(host string, err error) *failure {
 	var (
 		carried *carryError
 		api     *jwtsession.APIError
 		network net.Error
 	)
-	text := strings.TrimPrefix(err.Error(), "jwtsession: ")
+	isTimeout := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()
 	switch {
-	case errors.As(err, &carried) && errors.As(err, &network) && network.Timeout():
-		return failure{http.StatusGatewayTimeout, "api_timeout", text}
+	case errors.Is(err, errBodyStalled):
+		return &failure{http.StatusRequestTimeout, "body_timeout", "The request's body did not arrive in time.", 0}
+	case errors.Is(err, errAPITimeout), errors.As(err, &carried) && isTimeout:
+		return &failure{http.StatusGatewayTimeout, "api_timeout", "The API at " + host + " does not answer in time.", comeBack}
 	case errors.As(err, &carried):
-		return failure{http.StatusBadGateway, "api_unreachable", text}
-	case errors.Is(err, jwtsession.ErrClosed):
-		return failure{http.StatusServiceUnavailable, "stopping", "The proxy is stopping."}
+		return &failure{http.StatusBadGateway, "api_unreachable", "The API at " + host + " could not be reached, or broke off: " + trouble(err) + ".", comeBack}
+	case errors.Is(err, jwtsession.ErrClosed), errors.Is(err, errStopping):
+		return &failure{http.StatusServiceUnavailable, "stopping", "The proxy is stopping.", comeBack}
 	case errors.Is(err, jwtsession.ErrInvalidCredentials):
-		return failure{http.StatusBadGateway, "sign_in_refused", text}
-	case errors.As(err, &api) && api.Temporary():
-		return failure{http.StatusServiceUnavailable, "sign_in_failed", text}
-	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
-		return failure{http.StatusBadGateway, "api_unreachable", text}
+		return &failure{http.StatusServiceUnavailable, "sign_in_refused", "The API at " + host + " refuses the credentials that the proxy has: check the e-mail address and the password.", comeBackRefused}
+	case errors.As(err, &api):
+		f := &failure{http.StatusServiceUnavailable, "sign_in_failed", fmt.Sprintf("The proxy cannot sign in to the API at %s for now: it answers with status %d.", host, api.StatusCode), max(api.RetryAfter, comeBack)}
+		if !api.Temporary() {
+			f.message, f.retry = fmt.Sprintf("The proxy cannot sign in to the API at %s, which answers with status %d: check the base URL.", host, api.StatusCode), comeBackRefused
+		}
+		return f
+	case isTimeout:
+		return &failure{http.StatusGatewayTimeout, "sign_in_timeout", "The proxy cannot sign in: the API at " + host + " does not answer in time.", comeBack}
 	}
-	return failure{http.StatusBadGateway, "sign_in_failed", text}
+	return &failure{http.StatusServiceUnavailable, "sign_in_failed", "The proxy cannot sign in to the API at " + host + ": its log says why.", comeBack}
+}
+
+// trouble is what went wrong on a network, without what a server had to say.
+func trouble(err error) string {
+	var (
+		unknown *net.DNSError
+		system  syscall.Errno
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return "its name is not known"
+	case errors.As(err, &system):
+		return system.Error()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection ended"
+	}
+	return "the proxy's log says why"
 }

@@ -119,7 +119,7 @@ func (a *api) running(t testing.TB, change ...func(*Config)) *Proxy {
 // listening returns a proxy to the API that does not serve yet.
 func (a *api) listening(t testing.TB, change ...func(*Config)) *Proxy {
 	t.Helper()
-	config := Config{Source: a.source, BaseURL: a.base, Address: "127.0.0.1:0"}
+	config := Config{APIs: []API{{Source: a.source, BaseURL: a.base}}, Address: "127.0.0.1:0"}
 	for _, c := range change {
 		c(&config)
 	}
@@ -178,11 +178,11 @@ func send(t testing.TB, p *Proxy, raw string) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return exchange(t, conn, strings.ReplaceAll(raw, "HOST", "127.0.0.1:"+p.port()))
+	return talk(t, conn, strings.ReplaceAll(raw, "HOST", "127.0.0.1:"+p.port()))
 }
 
-// exchange sends a request over a connection, and closes it after the answer.
-func exchange(t testing.TB, conn net.Conn, raw string) answer {
+// talk sends a request over a connection, and closes it after the answer.
+func talk(t testing.TB, conn net.Conn, raw string) answer {
 	t.Helper()
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
@@ -204,8 +204,8 @@ type answer struct {
 	header http.Header
 	text   string
 	body   struct {
-		Error, Message, Type, Email, Path string
-		Status                            int
+		Error, Message, Type, Code, Email, Path string
+		Status                                  int
 	}
 }
 
@@ -251,13 +251,13 @@ func request(t testing.TB, method, url string, body io.Reader, header ...string)
 }
 
 // expect compares an answer of the proxy's own.
-func (a answer) expect(t testing.TB, what string, status int, kind string) {
+func (a answer) expect(t testing.TB, what string, status int, code string) {
 	t.Helper()
-	if a.status != status || a.body.Type != kind {
-		t.Errorf("%s: got %d %.200q, want %d of type %q", what, a.status, a.text, status, kind)
+	if a.status != status || a.body.Code != code {
+		t.Errorf("%s: got %d %.200q, want %d with code %q", what, a.status, a.text, status, code)
 		return
 	}
-	if strings.Count(a.text, "\n") != 1 || a.body.Error == "" || a.body.Message != a.body.Error || a.body.Status != status {
+	if strings.Count(a.text, "\n") != 1 || a.body.Error == "" || a.body.Message != a.body.Error || a.body.Status != status || a.body.Type != "error" {
 		t.Errorf("%s: got %q, want one line of JSON in the shape of the API's errors", what, a.text)
 	}
 }

@@ -240,7 +240,7 @@ func TestHTTP2IsSpokenToAnAPIThatSpeaksIt(t *testing.T) {
 	transport.TLSClientConfig = box.Client().Transport.(*http.Transport).TLSClientConfig
 	var proto atomic.Value
 	p := a.running(t, func(c *Config) {
-		c.Source, c.BaseURL = source, box.URL
+		c.APIs = []API{{Source: source, BaseURL: box.URL}}
 		c.Transport = roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 			res, err := transport.RoundTrip(req)
 			if err == nil {

@@ -12,14 +12,15 @@ import (
 
 // guard judges requests before anything is done for them.
 type guard struct {
-	hosts   map[string]bool // "name" for any port, or "name:port"; in lower case
-	origins map[string]bool
-	secret  *[sha256.Size]byte // nil asks for none
+	hosts         map[string]bool // "name" for any port, or "name:port"; in lower case
+	origins       map[string]bool
+	secret        *[sha256.Size]byte // nil asks for none
+	inAuthorizing bool               // the secret is a bearer token, else in a header of its own
 }
 
 // newGuard returns the guard of a proxy that clients call by these hosts.
 func newGuard(config Config, hosts []string) (*guard, error) {
-	g := &guard{hosts: map[string]bool{}, origins: map[string]bool{}}
+	g := &guard{hosts: map[string]bool{}, origins: map[string]bool{}, inAuthorizing: !config.KeepAuthorization}
 	for _, host := range append(hosts, config.Hosts...) {
 		u, err := url.Parse("http://" + host)
 		if err != nil || u.Host != host || u.Hostname() == "" {
@@ -41,24 +42,37 @@ func newGuard(config Config, hosts []string) (*guard, error) {
 	return g, nil
 }
 
-// judge returns why a request is refused, or nil.
-func (g *guard) judge(r *http.Request) *failure {
+// judge returns why a request is refused, or nil, and the path as all further
+// decisions are to read it.
+func (g *guard) judge(r *http.Request) (reading string, refused *failure) {
+	refuse := func(status int, code, message string) (string, *failure) {
+		return "", &failure{status, code, message, 0}
+	}
 	switch {
 	case r.Method == http.MethodConnect, r.Method == http.MethodTrace:
 		// A tunnel leads elsewhere, and the answer to a TRACE repeats the token.
-		return &failure{http.StatusMethodNotAllowed, "method_not_allowed", "The proxy does not pass on " + r.Method + "."}
+		return refuse(http.StatusMethodNotAllowed, "method_not_allowed", "The proxy does not pass on "+r.Method+".")
 	case !g.knows(r.Host):
-		return &failure{http.StatusForbidden, "host", "The proxy is not called by this Host. If it is meant to be, allow the host when you start it."}
+		return refuse(http.StatusForbidden, "host", "The proxy is not called by this Host. If it is meant to be, allow the host when you start it.")
 	case r.URL.Host != "" && r.URL.Host != r.Host, r.URL.User != nil, r.URL.Opaque != "", !strings.HasPrefix(r.URL.Path, "/"):
-		return &failure{http.StatusBadRequest, "target", "The request's target is not a path."}
-	case !g.sameSite(r):
-		return &failure{http.StatusForbidden, "cross_site", "A page of another site made this request. If it is meant to, allow its origin when you start the proxy."}
-	case !open(r.URL.Path) && !g.isClient(r):
-		return &failure{http.StatusForbidden, "secret", "The proxy asks for its client secret, in the header " + SecretHeader + "."}
-	case escapes(r.URL.EscapedPath()):
-		return &failure{http.StatusBadRequest, "path", "The path may lead out of the API: send it without .. and control characters, however they are written."}
+		return refuse(http.StatusBadRequest, "target", "The request's target is not a path.")
 	}
-	return nil
+	if !g.hasSecret(r) {
+		switch {
+		case g.isForeignPage(r):
+			return refuse(http.StatusForbidden, "cross_site", "A page of another site made this request, or may have. If a page is meant to, allow its origin when you start the proxy; a program is to send no browser's User-Agent, or the client secret.")
+		case isOpen(r.URL.Path):
+		case g.secret != nil && g.inAuthorizing:
+			return refuse(http.StatusForbidden, "secret", "The proxy asks for its client secret: send it as Authorization: Bearer.")
+		case g.secret != nil:
+			return refuse(http.StatusForbidden, "secret", "The proxy asks for its client secret, in the header "+SecretHeader+".")
+		}
+	}
+	reading, ok := canonical(r.URL.EscapedPath())
+	if !ok {
+		return refuse(http.StatusBadRequest, "path", "The path may lead out of the API: send it without .. and control characters, however they are written.")
+	}
+	return reading, nil
 }
 
 // knows reports whether the proxy is called by this Host. A page whose name was
@@ -79,37 +93,26 @@ func (g *guard) knows(host string) bool {
 	return found && g.hosts["*."+domain] // of a certificate: one label
 }
 
-// sameSite reports whether no page of another site made a browser send the
-// request. Programs send neither of the two headers.
-func (g *guard) sameSite(r *http.Request) bool {
-	scheme := "http://"
-	if r.TLS != nil {
-		scheme = "https://"
-	}
-	origins := r.Header["Origin"]
-	allowed := false
-	for _, origin := range origins {
-		if allowed = g.origins[strings.ToLower(origin)]; !allowed && !strings.EqualFold(origin, scheme+r.Host) {
-			return false
-		}
-	}
-	for _, site := range r.Header["Sec-Fetch-Site"] {
-		if site != "same-origin" && site != "none" && !allowed {
-			return false
-		}
-	}
-	return true
-}
-
-// open reports whether a path is for everybody who reaches the proxy: it tells
+// isOpen reports whether a path is for everybody who reaches the proxy: it tells
 // nothing but whether the proxy works, to whoever restarts it if it does not.
-func open(path string) bool { return path == ownPrefix+"healthz" || path == ownPrefix+"readyz" }
+func isOpen(path string) bool { return path == ownPrefix+"healthz" || path == ownPrefix+"readyz" }
 
-// isClient reports whether the request has the secret, if there is one.
-func (g *guard) isClient(r *http.Request) bool {
+// hasSecret reports whether the request has shown the secret that there is. What
+// clients send as Authorization most of them leave out when a redirect leads
+// elsewhere; so a header of our own is the second choice, for where Authorization
+// is for the API.
+func (g *guard) hasSecret(r *http.Request) bool {
 	if g.secret == nil {
-		return true
+		return false
 	}
-	sent := sha256.Sum256([]byte(r.Header.Get(SecretHeader)))
-	return subtle.ConstantTimeCompare(sent[:], g.secret[:]) == 1
+	sent := r.Header.Get(SecretHeader)
+	if g.inAuthorizing {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return false
+		}
+		sent = strings.TrimLeft(token, " ")
+	}
+	sum := sha256.Sum256([]byte(sent))
+	return subtle.ConstantTimeCompare(sum[:], g.secret[:]) == 1
 }

@@ -1,176 +1,171 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
-	"path"
+	"slices"
 	"strings"
-	"sync"
-
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"time"
 )
 
 // ownPrefix begins the paths that the proxy answers itself.
 const ownPrefix = "/-/"
 
 // handler answers all requests: its own paths itself, and the others from the
-// API.
-func (p *Proxy) handler(hosts []string) (http.Handler, error) {
+// APIs.
+type handler struct {
+	*Proxy
+	guard *guard
+	own   http.Handler
+	apis  map[string]*forwarder // by their names; one without a name is alone
+}
+
+func (p *Proxy) handler(hosts []string) (*handler, error) {
 	guard, err := newGuard(p.config, hosts)
 	if err != nil {
 		return nil, err
 	}
-	base, err := parseBase(p.config.BaseURL)
+	h := &handler{Proxy: p, guard: guard, own: p.ownPaths(), apis: map[string]*forwarder{}}
+	for i, api := range p.config.APIs {
+		if h.apis[api.Name], err = p.forwarder(p.targets[i], api); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+// forwarder returns what passes requests on to an API.
+func (p *Proxy) forwarder(t *target, api API) (*forwarder, error) {
+	base, err := parseBase(api.BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	metrics := p.config.Metrics
-	if metrics == nil {
-		metrics = NewMetrics()
+	own := api.ProtocolPaths
+	if own == nil {
+		own = PacerProPaths
 	}
-	metrics.watch(p.Source)
-	own := p.ownPaths(metrics)
-	forward := promhttp.InstrumentHandlerInFlight(metrics.inFlight,
-		promhttp.InstrumentHandlerDuration(metrics.durations, p.forward(base, metrics)))
+	paths, err := parseProtocolPaths(own)
+	if err != nil {
+		return nil, err
+	}
+	f := &forwarder{Proxy: p, target: t, base: base, transport: p.config.Transport, links: links{base: base}, bodies: p.bodies, paths: paths}
+	if f.transport == nil {
+		f.transport = NewTransport()
+		if base.Scheme == "http" {
+			f.grpc = withoutTLS()
+		}
+	}
+	if api.Name != "" {
+		f.links.prefix = "/" + api.Name
+	}
+	var waived []kept
+	if p.config.KeepCookies {
+		waived = append(waived, withCookies)
+	}
+	if p.config.KeepAuthorization {
+		waived = append(waived, withAuthorization)
+	}
+	f.requests, f.answers = newHeaders(toAPI, waived...), newHeaders(toClient, waived...)
+	return f, nil
+}
 
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if refused := guard.judge(r); refused != nil {
-			metrics.refused.Inc()
-			refused.write(w)
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e := begin(w, r)
+	e.cookies = h.config.KeepCookies
+	defer h.finish(e)
+	isSpare := e.conn != nil && e.conn.spare
+	if e.ProtoMajor == 1 && (isSpare || h.stopping.Load()) {
+		e.Header().Set("Connection", "close")
+	}
+	if h.guard.knows(r.Host) {
+		e.origin = h.guard.allowed(r)
+		if e.origin != "" && isPreflight(r) {
+			share(e.Header(), e.origin, e.cookies)
+			preflight(e, r)
 			return
 		}
-		if strings.HasPrefix(r.URL.Path, ownPrefix) {
-			own.ServeHTTP(w, r)
-			return
+	}
+	reading, refused := h.guard.judge(r)
+	switch {
+	case refused != nil:
+		h.metrics.refused.Inc()
+		e.refuse(refused)
+		return
+	case strings.HasPrefix(r.URL.Path, ownPrefix):
+		e.mark()
+		h.own.ServeHTTP(e, r)
+		return
+	case isSpare:
+		h.metrics.refused.Inc()
+		e.refuse(&failure{http.StatusServiceUnavailable, "busy", "All of the proxy's connections are taken: come again.", time.Second})
+		return
+	}
+	e.reading = reading
+	h.metrics.inFlight.Inc()
+	defer h.metrics.inFlight.Dec()
+	h.route(e)
+}
+
+// route finds the API that a request is for.
+func (h *handler) route(e *exchange) {
+	if alone := h.apis[""]; alone != nil {
+		alone.forward(e, e.URL)
+		return
+	}
+	name, rest, _ := strings.Cut(e.URL.EscapedPath()[1:], "/")
+	f := h.apis[name]
+	if f == nil {
+		names := []string{}
+		for name := range h.apis {
+			names = append(names, "/"+name+"/")
 		}
-		forward.ServeHTTP(w, r)
-	}), nil
+		slices.Sort(names)
+		e.refuse(&failure{http.StatusNotFound, "unknown_api", "The proxy has no API here: paths begin with " + strings.Join(names, " or ") + ".", 0})
+		return
+	}
+	e.api = name
+	path, err := url.PathUnescape(rest)
+	if err != nil { // net/url has unescaped it before
+		path = rest
+	}
+	_, e.reading, _ = strings.Cut(e.reading[1:], "/")
+	f.forward(e, &url.URL{Path: "/" + path, RawPath: "/" + rest})
+}
+
+// finish counts and logs an exchange.
+func (h *handler) finish(e *exchange) {
+	h.metrics.observe(e.Method, cmp.Or(e.status, http.StatusOK), time.Since(e.start))
+	if h.config.AccessLog != nil {
+		h.config.AccessLog.write(e)
+	}
 }
 
 // ownPaths is for those who watch over the proxy.
-func (p *Proxy) ownPaths(metrics *Metrics) http.Handler {
+func (p *Proxy) ownPaths() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /-/healthz", func(w http.ResponseWriter, _ *http.Request) {
-		plain(w, http.StatusOK, "ok\n")
+		plainText(w, http.StatusOK, "ok\n")
 	})
 	mux.HandleFunc("GET /-/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !p.Source().Status().Live {
-			plain(w, http.StatusServiceUnavailable, "not signed in\n")
-			return
+		for _, t := range p.targets {
+			if !t.source.Load().Status().Live {
+				plainText(w, http.StatusServiceUnavailable, strings.TrimSpace("not signed in "+t.name)+"\n")
+				return
+			}
 		}
-		plain(w, http.StatusOK, "signed in\n")
+		plainText(w, http.StatusOK, "signed in\n")
 	})
-	mux.Handle("GET /-/metrics", metrics.handler())
+	mux.Handle("GET /-/metrics", p.metrics.handler())
 	mux.HandleFunc(ownPrefix, func(w http.ResponseWriter, r *http.Request) {
-		failure{http.StatusNotFound, "not_found", "Paths below /-/ are the proxy's own, and this is none of them: GET /-/healthz, /-/readyz or /-/metrics."}.write(w)
+		w.(*exchange).refuse(&failure{http.StatusNotFound, "not_found", "Paths below /-/ are the proxy's own, and this is none of them: GET /-/healthz, /-/readyz or /-/metrics.", 0})
 	})
 	return mux
 }
 
-func plain(w http.ResponseWriter, status int, text string) {
+func plainText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	w.Write([]byte(text))
 }
-
-// forward passes requests on to the API.
-func (p *Proxy) forward(base *url.URL, metrics *Metrics) http.Handler {
-	transport := p.config.Transport
-	if transport == nil {
-		transport = NewTransport()
-	}
-	reverse := &httputil.ReverseProxy{
-		Transport: &upstream{source: p.Source, base: transport, recovered: metrics.recovered},
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(base)
-			// ReverseProxy leaves out what it cannot parse. The proxy decides nothing
-			// by the query, so that it can pass as it came.
-			r.Out.URL.RawQuery = r.In.URL.RawQuery
-			r.Out.URL.User = nil
-			r.Out.Header.Del(SecretHeader)
-			if !p.config.KeepAuthorization {
-				r.Out.Header.Del("Authorization")
-			}
-			if !p.config.KeepCookies {
-				r.Out.Header.Del("Cookie")
-			}
-		},
-		ModifyResponse: func(res *http.Response) error {
-			if !p.config.KeepCookies {
-				res.Header.Del("Set-Cookie")
-			}
-			keepInside(res.Header, base)
-			return nil
-		},
-		ErrorHandler:  explain,
-		FlushInterval: -1, // each part of an answer passes as it comes
-		BufferPool:    &buffers{},
-		ErrorLog:      p.server.ErrorLog,
-	}
-	bodies := newBodies()
-	sessionPath := path.Join("/", base.Path, "session")
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path.Join("/", base.Path, r.URL.Path) == sessionPath {
-			failure{http.StatusForbidden, "session", "The proxy looks after the session itself, which all its clients share: leave out signing in and out; every request is signed in."}.write(w)
-			return
-		}
-		// No switch of protocols: what is spoken after one would pass unseen.
-		r.Header.Del("Upgrade")
-		kept, release, err := bodies.keep(r)
-		if err != nil {
-			failure{http.StatusBadRequest, "bad_request", "The request's body ended before its Content-Length."}.write(w)
-			return
-		}
-		defer release()
-		if kept == r && r.ContentLength != 0 {
-			// HTTP/1 else has the whole body before it lets the answer begin. Where this
-			// is not possible, as in HTTP/2, it is not needed.
-			_ = http.NewResponseController(w).EnableFullDuplex()
-		}
-		reverse.ServeHTTP(w, kept)
-	})
-}
-
-// keepInside turns a redirect to somewhere in the API into one through the
-// proxy, which alone is signed in.
-func keepInside(header http.Header, base *url.URL) {
-	location := header.Get("Location")
-	if location == "" {
-		return
-	}
-	target, err := url.Parse(location)
-	if err != nil || target.Host != "" && (!strings.EqualFold(target.Host, base.Host) || target.Scheme != "" && target.Scheme != base.Scheme) {
-		return
-	}
-	root := strings.TrimRight(base.EscapedPath(), "/")
-	inside, found := strings.CutPrefix(target.EscapedPath(), root)
-	if !found || !strings.HasPrefix(inside, "/") && inside != "" || strings.HasPrefix(inside, "//") {
-		return
-	}
-	if inside == "" {
-		inside = "/"
-	}
-	if target.RawQuery != "" || target.ForceQuery {
-		inside += "?" + target.RawQuery
-	}
-	if target.Fragment != "" {
-		inside += "#" + target.EscapedFragment()
-	}
-	header.Set("Location", inside)
-}
-
-// buffers are what bodies are copied through.
-type buffers struct{ pool sync.Pool }
-
-const bufferSize = 32 << 10
-
-func (b *buffers) Get() []byte {
-	if buffer, ok := b.pool.Get().(*[bufferSize]byte); ok {
-		return buffer[:]
-	}
-	return make([]byte, bufferSize)
-}
-
-func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }

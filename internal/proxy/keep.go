@@ -21,10 +21,10 @@ const (
 // keepSignedIn signs in at the start and whenever there is no live session,
 // whether requests come or not: who waits for readiness sends none. While there
 // is a session the source's own timer refreshes it.
-func (p *Proxy) keepSignedIn(ctx context.Context) {
+func (t *target) keepSignedIn(ctx context.Context) {
 	for {
 		wait := lookEvery
-		if source := p.Source(); !source.Status().Live {
+		if source := t.source.Load(); !source.Status().Live {
 			if _, err := source.TokenContext(ctx); errors.Is(err, jwtsession.ErrInvalidCredentials) {
 				wait = lookWhenRefused
 			}

@@ -50,12 +50,13 @@ func TestARequestWithAnotherHostIsRefused(t *testing.T) {
 
 func TestAHostThatIsAllowedIsServed(t *testing.T) {
 	a := newAPI(t, nil)
-	p := a.running(t, func(c *Config) { c.Hosts = []string{"api.internal", "other.internal:8080"} })
+	const secret = "a-secret-of-the-clients"
+	p := a.running(t, func(c *Config) { c.Hosts, c.Secret = []string{"api.internal", "other.internal:8080"}, secret })
 	for host, want := range map[string]int{
 		"api.internal": 200, "API.internal:1234": 200, "other.internal:8080": 200,
 		"other.internal": 403, "sub.api.internal": 403, "api.internal.evil.example.com": 403,
 	} {
-		if got := send(t, p, "GET /me HTTP/1.1\nHost: "+host+"\n\n").status; got != want {
+		if got := send(t, p, "GET /me HTTP/1.1\nHost: "+host+"\nAuthorization: Bearer "+secret+"\n\n").status; got != want {
 			t.Errorf("Host %s: got %d, want %d", host, got, want)
 		}
 	}
@@ -199,38 +200,6 @@ func TestAHeaderThatIsTooLargeIsRefused(t *testing.T) {
 	a.expectNothingAsked(t, "a header that is too large")
 }
 
-func TestConnectionsBeyondTheLimitWait(t *testing.T) {
-	a := newAPI(t, nil)
-	p := a.running(t, func(c *Config) { c.MaxConnections = 2 })
-	dial := func() net.Conn {
-		conn, err := net.Dial("tcp", p.listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		conn.SetDeadline(time.Now().Add(patience))
-		fmt.Fprintf(conn, "GET /-/healthz HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n\r\n", p.port())
-		return conn
-	}
-	expectAnswer := func(conn net.Conn) {
-		t.Helper()
-		if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != 200 {
-			t.Errorf("got %v, want an answer", err)
-		}
-	}
-	first, second := dial(), dial()
-	expectAnswer(first)
-	expectAnswer(second)
-	third := dial()
-	third.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
-	if n, err := third.Read(make([]byte, 1)); err == nil {
-		t.Fatalf("the third of two connections got %d bytes, want none while two are open", n)
-	}
-	third.SetReadDeadline(time.Now().Add(patience))
-	first.Close()
-	expectAnswer(third)
-}
-
 func TestAConnectionThatSendsNothingOrSlowlyIsClosed(t *testing.T) {
 	a := newAPI(t, nil)
 	p := a.listening(t)
@@ -255,28 +224,37 @@ func TestAConnectionThatSendsNothingOrSlowlyIsClosed(t *testing.T) {
 
 func TestWithoutTheSecretNobodyIsSignedIn(t *testing.T) {
 	const secret = "a-secret-of-the-clients"
-	a := newAPI(t, nil)
-	p := a.running(t, func(c *Config) { c.Secret = secret })
-	for _, header := range []string{
-		"X: none", "Jwtsession-Secret: ", "Jwtsession-Secret: wrong", "Jwtsession-Secret: " + secret[1:], "Jwtsession-Secret: " + secret + "x",
-		"Jwtsession-Secret: wrong\nJwtsession-Secret: " + secret, "Authorization: Bearer " + secret,
+	for own, c := range map[string]struct {
+		keep          bool
+		header, other string
+	}{
+		"as a bearer token":      {false, "Authorization: Bearer ", "Jwtsession-Secret: "},
+		"in a header of its own": {true, "Jwtsession-Secret: ", "Authorization: Bearer "},
 	} {
-		send(t, p, "GET /me HTTP/1.1\nHost: HOST\n"+header+"\n\n").expect(t, header, 403, "secret")
-		send(t, p, "GET /-/metrics HTTP/1.1\nHost: HOST\n"+header+"\n\n").expect(t, "metrics with "+header, 403, "secret")
-	}
-	a.expectNothingAsked(t, "no secret")
-	if got := get(t, p, "/me", SecretHeader+": "+secret); got.status != 200 || a.last(t).header.Get(SecretHeader) != "" {
-		t.Errorf("with the secret: got %d, and the API the secret %q; want 200, and none", got.status, a.last(t).header.Get(SecretHeader))
-	}
-	if got := get(t, p, "/-/healthz"); got.status != 200 {
-		t.Errorf("/-/healthz without the secret: got %d, want 200", got.status)
+		a := newAPI(t, nil)
+		p := a.running(t, func(config *Config) { config.Secret, config.KeepAuthorization = secret, c.keep })
+		for _, header := range []string{
+			"X: none", c.header, c.header + "wrong", c.header + secret[1:], c.header + secret + "x",
+			c.header + "wrong\n" + c.header + secret, c.other + secret, "Authorization: Basic " + secret,
+		} {
+			send(t, p, "GET /me HTTP/1.1\nHost: HOST\n"+header+"\n\n").expect(t, own+": "+header, 403, "secret")
+			send(t, p, "GET /-/metrics HTTP/1.1\nHost: HOST\n"+header+"\n\n").expect(t, own+": metrics with "+header, 403, "secret")
+		}
+		a.expectNothingAsked(t, "no secret")
+		got := get(t, p, "/me", c.header+secret)
+		if sent := a.last(t).header; got.status != 200 || strings.Contains(fmt.Sprint(sent), secret) || !strings.HasPrefix(sent.Get("Authorization"), "Bearer ey") {
+			t.Errorf("%s: got %d; want 200, the API's token sent, and the secret not", own, got.status)
+		}
+		if got := get(t, p, "/-/healthz"); got.status != 200 {
+			t.Errorf("%s: /-/healthz without the secret: got %d, want 200", own, got.status)
+		}
 	}
 }
 
 func TestRemoteClientsNeedTLSAndASecret(t *testing.T) {
 	a := newAPI(t, nil)
 	cert, key, roots := certificate(t, "proxy.internal", "127.0.0.1")
-	safe := Config{Source: a.source, BaseURL: a.base, Address: "0.0.0.0:0", AllowRemote: true, CertFile: cert, KeyFile: key, Secret: "a-secret-of-the-clients"}
+	safe := Config{APIs: []API{{Source: a.source, BaseURL: a.base}}, Address: "0.0.0.0:0", AllowRemote: true, CertFile: cert, KeyFile: key, Secret: "a-secret-of-the-clients"}
 	for name, change := range map[string]func(*Config){
 		"not allowed":          func(c *Config) { c.AllowRemote = false },
 		"any interface":        func(c *Config) { c.AllowRemote, c.Address = false, ":0" },
@@ -304,7 +282,7 @@ func TestRemoteClientsNeedTLSAndASecret(t *testing.T) {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
 	for host, want := range map[string]int{"": 200, "proxy.internal": 200, "proxy.internal:443": 200, "evil.example.com": 403, "localhost:" + p.port(): 403} {
-		req := request(t, "GET", "https://127.0.0.1:"+p.port()+"/me", nil, SecretHeader+": "+safe.Secret)
+		req := request(t, "GET", "https://127.0.0.1:"+p.port()+"/me", nil, "Authorization: Bearer "+safe.Secret)
 		req.Host = host
 		res, err := transport.RoundTrip(req)
 		if err != nil {

@@ -69,7 +69,7 @@ func TestTheProxySignsInAgainWithoutRequests(t *testing.T) {
 			}),
 		})
 		defer source.Close()
-		p := &Proxy{}
+		p := &target{}
 		p.source.Store(source)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -98,6 +98,7 @@ func TestTheProxySignsInAgainWithoutRequests(t *testing.T) {
 		// be a program, asked all the time.
 		created, before := box.Counts().Creates, asked.Load()
 		box.SetPassword(sessiontest.Email, "another")
+		box.RevokeAll()
 		source.Invalidate(token(t, source))
 		time.Sleep(50 * time.Second)
 		expect("with a password that has changed", false)
@@ -185,20 +186,20 @@ func TestAnotherSourceTakesOverWithoutAFailedRequest(t *testing.T) {
 		before := sent.Load()
 		source := newSource(t, jwtsession.Config{BaseURL: a.base})
 		token(t, source)
-		p.Replace(source)
+		p.Replace("", source)
 		for deadline := time.Now().Add(patience); sent.Load() < before+3 && time.Now().Before(deadline); {
 			time.Sleep(time.Millisecond)
 		}
 	}
 	close(stop)
 	<-done
-	if got := a.box.Counts().Creates; got != 11 || p.Source() == a.source {
+	if got := a.box.Counts().Creates; got != 11 || p.targets[0].source.Load() == a.source {
 		t.Errorf("the API got %d sign-ins, want 11, one of each source", got)
 	}
 }
 
 func TestTheMetricsTellWhatHappened(t *testing.T) {
-	metrics := NewMetrics()
+	metrics := NewMetrics("")
 	for _, e := range []jwtsession.Event{
 		{Kind: jwtsession.EventSignedIn}, {Kind: jwtsession.EventRefreshed}, {Kind: jwtsession.EventRefreshed}, {Kind: jwtsession.EventRejected},
 		{Kind: jwtsession.EventSignInFailed, Err: &jwtsession.APIError{Op: "create", StatusCode: 401}},
@@ -208,7 +209,7 @@ func TestTheMetricsTellWhatHappened(t *testing.T) {
 		{Kind: jwtsession.EventRefreshFailed, Err: context.DeadlineExceeded},
 		{Kind: jwtsession.EventSignInFailed, Err: jwtsession.ErrMalformedToken},
 	} {
-		metrics.Observe(e)
+		metrics.Observe("", e)
 	}
 	a := newAPI(t, nil)
 	p := a.running(t, func(c *Config) { c.Metrics = metrics })

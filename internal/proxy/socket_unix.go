@@ -31,12 +31,20 @@ func listenSocket(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW))
+	if err := expectOwn(lock.Path(), os.Getuid()); err != nil {
+		return nil, err
+	}
 	switch locked, err := lock.TryLock(); {
 	case err != nil:
 		return nil, err
 	case !locked:
 		return nil, errors.New("another proxy listens there: choose another path")
+	}
+	err = expectOwn(lock.Path(), os.Getuid()) // it may have come in between
+	if err != nil {
+		lock.Close()
+		return nil, err
 	}
 	listener, err := placeSocket(path, lock)
 	if err != nil {
@@ -44,6 +52,25 @@ func listenSocket(path string) (net.Listener, error) {
 		return nil, err
 	}
 	return listener, nil
+}
+
+// expectOwn is an error if there is anything at path but a file of one's own.
+// Whoever can write into the directory may have put there a link, or a file that
+// they keep locked.
+func expectOwn(path string, uid int) error {
+	there, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // it is created, or opened without following a link
+	case err != nil:
+		return err
+	case !there.Mode().IsRegular():
+		return fmt.Errorf("%s, which is to be the socket's lock, is no file: remove it, or choose a path in a directory of your own", path)
+	}
+	if status, known := there.Sys().(*syscall.Stat_t); known && int(status.Uid) != uid {
+		return fmt.Errorf("%s, the socket's lock, is another user's: choose a path in a directory of your own", path)
+	}
+	return nil
 }
 
 func placeSocket(path string, lock *flock.Flock) (net.Listener, error) {

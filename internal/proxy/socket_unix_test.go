@@ -50,7 +50,7 @@ func TestASocketHasOneHost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := exchange(t, conn, "GET /me HTTP/1.1\nHost: "+host+"\n\n"); got.status != want {
+		if got := talk(t, conn, "GET /me HTTP/1.1\nHost: "+host+"\n\n"); got.status != want {
 			t.Errorf("Host %s: got %d, want %d", host, got.status, want)
 		}
 	}
@@ -174,4 +174,27 @@ func TestOneOfManyProxiesReplacesAStaleSocket(t *testing.T) {
 		}
 		winner.Close()
 	}
+}
+
+// Whoever else may write into the directory may have been there first.
+func TestALockThatSomebodyPlantedIsNeitherFollowedNorWaitedFor(t *testing.T) {
+	dir := t.TempDir()
+	path, elsewhere := filepath.Join(dir, "s"), filepath.Join(dir, "elsewhere")
+	os.Symlink(elsewhere, path+".lock")
+	if _, err := listenSocket(path); err == nil || !strings.Contains(err.Error(), "is no file") {
+		t.Errorf("a symlink: got %v, want an error that says so", err)
+	}
+	if _, err := os.Lstat(elsewhere); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("where the symlink leads: got %v, want nothing", err)
+	}
+	os.Remove(path + ".lock")
+	os.WriteFile(path+".lock", nil, 0o600)
+	if err := expectOwn(path+".lock", os.Getuid()+1); err == nil || !strings.Contains(err.Error(), "another user's") {
+		t.Errorf("another user's file: got %v, want an error that says so", err)
+	}
+	listener, err := listenSocket(path)
+	if err != nil {
+		t.Fatalf("one's own file: %v", err)
+	}
+	listener.Close()
 }

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/jwtsession/jwtsession"
 )
@@ -27,27 +26,22 @@ func NewTransport() *http.Transport {
 	transport.DisableCompression = true
 	transport.MaxIdleConns = 0 // bounded per host, and there is one host
 	transport.MaxIdleConnsPerHost = idleUpstream
+	transport.WriteBufferSize = bufferSize // that of bodies, so that a part goes in one piece
 	return transport
 }
 
-// upstream carries requests to the API, signed in.
-type upstream struct {
-	source    func() *jwtsession.TokenSource
-	base      http.RoundTripper
-	recovered prometheus.Counter
+// withoutTLS returns the transport for gRPC to an API without TLS, where nothing
+// but the content says that HTTP/2 is spoken.
+func withoutTLS() *http.Transport {
+	transport := NewTransport()
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	return transport
 }
 
-func (u *upstream) RoundTrip(req *http.Request) (*http.Response, error) {
-	sends := carrier{base: u.base}
-	if req.Header.Get("Authorization") != "" {
-		return sends.RoundTrip(req) // the client's own, which is to pass
-	}
-	transport := jwtsession.Transport{Source: u.source(), Base: &sends}
-	res, err := transport.RoundTrip(req)
-	if sends.rejected && err == nil && res.StatusCode != http.StatusUnauthorized {
-		u.recovered.Inc()
-	}
-	return res, err
+// isGRPC reports whether a request is one of gRPC, which is HTTP/2 alone.
+func isGRPC(r *http.Request) bool {
+	return r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
 // carrier makes the sends of one request, and remembers what became of them.
@@ -63,6 +57,18 @@ func (c *carrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	c.rejected = c.rejected || res.StatusCode == http.StatusUnauthorized
 	return res, nil
+}
+
+// roundTrip sends a request to the API, signed in. It reports whether a 401 was
+// recovered from.
+func roundTrip(source *jwtsession.TokenSource, base http.RoundTripper, req *http.Request) (res *http.Response, recovered bool, err error) {
+	sends := carrier{base: base}
+	if req.Header.Get("Authorization") != "" { // the client's own, which is to pass
+		res, err = sends.RoundTrip(req)
+		return res, false, err
+	}
+	res, err = (&jwtsession.Transport{Source: source, Base: &sends}).RoundTrip(req)
+	return res, err == nil && sends.rejected && res.StatusCode != http.StatusUnauthorized, err
 }
 
 // carryError is the failure of a request itself, and not of signing it in.

@@ -1,13 +1,14 @@
 // Command load measures the proxy under load, beside a bare httputil.ReverseProxy
-// with the same transport, in the same run.
+// with the same transport, and nginx if it is installed, in the same run.
 //
 //	go run ./internal/proxy/load                              the comparison
 //	go run ./internal/proxy/load -turn 30s -duration 30s      30 s without a break
+//	go run ./internal/proxy/load -hostile 10m                 beside clients that mean ill
 //
 // The API, both proxies and wrk, which makes the requests, are processes of their
 // own; the proxy is the built command. Its session lives for 4 s, so that it is
-// refreshed every 3 s or so. The two proxies take turns, in the order a b b a, so
-// that both meet the same machine. It fails if a single request does, or if the
+// refreshed every 3 s or so. The proxies take turns, in the order a b c c b a, so
+// that all meet the same machine. It fails if a single request does, or if the
 // proxy's memory or goroutines grow.
 package main
 
@@ -26,22 +27,43 @@ import (
 func main() {
 	playRole()
 	var l load
-	flag.IntVar(&l.connections, "connections", 256, "connections that are open at once")
+	flag.IntVar(&l.connections, "connections", 64, "connections that are open at once")
 	flag.DurationVar(&l.duration, "duration", 30*time.Second, "how long each proxy is under load, all in all")
 	flag.DurationVar(&l.turn, "turn", 3*time.Second, "how long one of them is at a time")
 	flag.DurationVar(&l.settle, "settle", 100*time.Second, "how long to wait, at the end, for idle connections to be closed")
+	besieged := flag.Duration("hostile", 0, "how long to put the proxy under load beside slow, half-open and garbled connections, in place of the comparison")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *besieged > 0 {
+		end(l.siege(ctx, *besieged))
+		return
+	}
 	report, err := l.run(ctx)
 	if err == nil {
 		report.print(os.Stdout)
 		err = report.verdict()
 	}
+	end(err)
+}
+
+func end(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
+}
+
+// siege puts the proxy under load beside hostile clients.
+func (l load) siege(ctx context.Context, duration time.Duration) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stage, err := newStage(ctx)
+	if err != nil {
+		return err
+	}
+	defer stage.close()
+	return l.withstand(ctx, os.Stdout, stage.proxy, duration)
 }
 
 // load is what the proxies are put under.
@@ -54,6 +76,7 @@ type load struct {
 type report struct {
 	connections int
 	proxy, bare []turn
+	nginx       []turn    // none: it is not installed
 	start       resources // of the proxy: before the first turn
 	first       resources // after it
 	last        resources // after the last turn
@@ -77,6 +100,9 @@ func (l load) run(ctx context.Context) (r report, err error) {
 	turns := max(1, int(l.duration/l.turn))
 	for i := range turns {
 		order := []string{stage.proxy, stage.bare}
+		if stage.nginx != "" {
+			order = append(order, stage.nginx)
+		}
 		if i%2 == 1 {
 			slices.Reverse(order)
 		}
@@ -85,8 +111,12 @@ func (l load) run(ctx context.Context) (r report, err error) {
 			if err != nil {
 				return r, err
 			}
-			if url == stage.bare {
+			switch url {
+			case stage.bare:
 				r.bare = append(r.bare, t)
+				continue
+			case stage.nginx:
+				r.nginx = append(r.nginx, t)
 				continue
 			}
 			r.proxy = append(r.proxy, t)
@@ -116,11 +146,18 @@ func (r report) print(out io.Writer) {
 	for _, side := range []struct {
 		name  string
 		turns []turn
-	}{{"jwtsession proxy", r.proxy}, {"bare ReverseProxy", r.bare}} {
+	}{{"jwtsession proxy", r.proxy}, {"bare ReverseProxy", r.bare}, {"nginx", r.nginx}} {
+		if len(side.turns) == 0 {
+			continue
+		}
 		s := sum(side.turns)
 		fmt.Fprintf(w, "%s\t%d\t%d\t%.0f\t%v\t%v\n", side.name, s.requests, s.failed, s.rate, s.p50, s.p99)
 	}
-	fmt.Fprintf(w, "ratio\t\t\t%.3f\t%.3f\t%.3f\n\n", r.ratio(turn.throughput), r.ratio(turn.median), r.ratio(turn.slow))
+	fmt.Fprintf(w, "to the bare one\t\t\t%.3f\t%.3f\t%.3f\n", r.ratio(r.bare, turn.throughput), r.ratio(r.bare, turn.median), r.ratio(r.bare, turn.slow))
+	if len(r.nginx) > 0 {
+		fmt.Fprintf(w, "to nginx\t\t\t%.3f\t%.3f\t%.3f\n", r.ratio(r.nginx, turn.throughput), r.ratio(r.nginx, turn.median), r.ratio(r.nginx, turn.slow))
+	}
+	fmt.Fprintln(w)
 	fmt.Fprintln(w, "jwtsession proxy\tgoroutines\tresident\theap")
 	for _, at := range []struct {
 		name string
@@ -134,9 +171,9 @@ func (r report) print(out io.Writer) {
 	fmt.Fprintf(out, "\nThe session was refreshed %.0f times in %d turns of each.\n", r.refreshes, len(r.proxy))
 }
 
-// ratio is the proxy's figure over the bare one's.
-func (r report) ratio(figure func(turn) float64) float64 {
-	return figure(sum(r.proxy)) / figure(sum(r.bare))
+// ratio is the proxy's figure over another one's.
+func (r report) ratio(other []turn, figure func(turn) float64) float64 {
+	return figure(sum(r.proxy)) / figure(sum(other))
 }
 
 // verdict is an error if a request failed, or if something grew. Figures are for

@@ -20,7 +20,7 @@ func TestUnderLoadNoRequestFailsAndNothingGrows(t *testing.T) {
 		}
 		t.Skip("wrk is not installed: the proxy was not put under load")
 	}
-	r, err := load{connections: 256, duration: 4 * time.Second, turn: 2 * time.Second}.run(t.Context())
+	r, err := load{connections: 64, duration: 4 * time.Second, turn: 2 * time.Second}.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -29,9 +30,10 @@ const (
 	staticToken = "the-bare-proxy's-token" // which never expires
 )
 
-// stage is the API and the two proxies, each a process.
+// stage is the API and the proxies, each a process.
 type stage struct {
 	proxy, bare string // their URLs
+	nginx       string // empty: it is not installed
 	directory   string
 	children    []*exec.Cmd
 }
@@ -63,6 +65,9 @@ func newStage(ctx context.Context) (_ *stage, err error) {
 	if s.bare, err = s.start(ctx, exec.CommandContext(ctx, self), roleVariable+"=bare", baseVariable+"="+base); err != nil {
 		return nil, err
 	}
+	if s.nginx, err = s.startNginx(ctx, api); err != nil {
+		return nil, err
+	}
 	s.proxy, err = s.start(ctx, exec.CommandContext(ctx, binary, "proxy", "--listen", "127.0.0.1:0", "--cache", "none"),
 		"JWTSESSION_BASE_URL="+base, "JWTSESSION_EMAIL=clerk@example.com", "JWTSESSION_PASSWORD=anything", "HOME="+s.directory)
 	return s, err
@@ -91,9 +96,71 @@ func (s *stage) start(ctx context.Context, cmd *exec.Cmd, environment ...string)
 	return strings.TrimRight(strings.Fields(line[at:])[0], ","), nil
 }
 
+// nginxConfiguration does for one fixed token what the proxy does for a session.
+const nginxConfiguration = `
+worker_processes auto;
+error_log stderr error;
+pid DIRECTORY/nginx.pid;
+daemon off;
+events { worker_connections 4096; }
+http {
+	access_log off;
+	client_body_temp_path DIRECTORY/body; proxy_temp_path DIRECTORY/proxy; fastcgi_temp_path DIRECTORY/fastcgi;
+	uwsgi_temp_path DIRECTORY/uwsgi; scgi_temp_path DIRECTORY/scgi;
+	upstream api { server API; keepalive 1024; keepalive_requests 1000000; }
+	server {
+		listen LISTEN;
+		keepalive_requests 1000000;
+		location / {
+			proxy_pass http://api/v1/;
+			proxy_http_version 1.1;
+			proxy_set_header Connection "";
+			proxy_set_header Authorization "Bearer TOKEN";
+		}
+	}
+}
+`
+
+// startNginx starts nginx, if it is installed, at a port that was free before.
+func (s *stage) startNginx(ctx context.Context, api string) (string, error) {
+	program, err := exec.LookPath("nginx")
+	if err != nil {
+		return "", nil
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	at := free.Addr().String()
+	free.Close()
+	file := filepath.Join(s.directory, "nginx.conf")
+	configuration := strings.NewReplacer("DIRECTORY", s.directory, "API", strings.TrimPrefix(api, "http://"), "LISTEN", at, "TOKEN", staticToken).Replace(nginxConfiguration)
+	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(s.directory, 0o755); err != nil { // its workers are another user's
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, program, "-p", s.directory, "-c", file)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it ends its workers
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	s.children = append(s.children, cmd)
+	for range 100 {
+		if res, err := http.Get("http://" + at + "/me"); err == nil {
+			res.Body.Close()
+			return "http://" + at, nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return "", errors.New("nginx did not answer")
+}
+
 func (s *stage) close() {
 	for _, child := range s.children {
-		child.Process.Kill()
+		child.Cancel()
 		child.Wait()
 	}
 	os.RemoveAll(s.directory)

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+)
+
+// newLogger returns the log of what happens to sessions.
+func newLogger(out io.Writer, format string) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(out, nil))
+	}
+	return slog.New(slog.NewTextHandler(out, nil))
+}
+
+// accessLog is a file that lines are appended to, and that can be opened again
+// once it has been moved. It is safe for concurrent use. Nil is none.
+type accessLog struct {
+	name string // empty: it is standard output
+
+	mu  sync.Mutex
+	out io.Writer
+}
+
+// openAccessLog opens the file of --access-log. Who reads it may be no more than
+// its owner: it tells what everybody asks for.
+func openAccessLog(name string, stdout io.Writer) (*accessLog, error) {
+	switch name {
+	case "":
+		return nil, nil
+	case "-":
+		return &accessLog{out: stdout}, nil
+	}
+	l := &accessLog{name: name}
+	return l, l.reopen()
+}
+
+func (l *accessLog) reopen() error {
+	if l == nil || l.name == "" {
+		return nil
+	}
+	file, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return &localError{fmt.Errorf("open the access log (--access-log): %w", err)}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if present, isOpen := l.out.(io.Closer); isOpen {
+		present.Close()
+	}
+	l.out = file
+	return nil
+}
+
+// Write appends a line.
+func (l *accessLog) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Write(line)
+}
+
+// Close closes the file.
+func (l *accessLog) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if file, isOpen := l.out.(io.Closer); isOpen && l.name != "" {
+		return file.Close()
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package proxy
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestAPageOfAnAllowedOriginNeedsNothingButTheSecret(t *testing.T) {
+	const secret = "a-secret-of-the-clients"
+	a := newAPI(t, nil)
+	page := newSite(t, `<!doctype html><script>
+const api = new URLSearchParams(location.search).get("api");
+(async () => {
+  let got;
+  try {
+    const answer = await fetch(api + "/runs", {method: "PUT", body: "{}", headers: {"Authorization": "Bearer `+secret+`", "Content-Type": "application/json", "X-Mine": "1"}});
+    got = answer.status + " " + (await answer.json()).path + " " + answer.headers.get("Content-Type");
+    const refused = await fetch(api + "/runs", {headers: {"Authorization": "Bearer wrong"}});
+    got += " " + refused.status + " " + (await refused.json()).code;
+  } catch (error) { got = String(error); }
+  fetch("/done?got=" + encodeURIComponent(got));
+})();
+</script>`)
+	for name, host := range map[string]string{"a name": "page.test", "localhost": "localhost"} {
+		origin := at(page.URL, host)
+		p := a.running(t, func(c *Config) { c.Secret, c.Origins = secret, []string{origin} })
+		got := browse(t, origin+"/?api="+p.URL(), page.done, "page.test")
+		if want := "200 /runs application/json 403 secret"; got != want {
+			t.Errorf("%s: the page got %q, want %q", name, got, want)
+		}
+		other := a.running(t, func(c *Config) { c.Secret, c.Origins = secret, []string{"http://other.test"} })
+		if got := browse(t, origin+"/?api="+other.URL(), page.done, "page.test"); !strings.Contains(got, "Failed to fetch") {
+			t.Errorf("%s, which is not allowed: the page got %q, want nothing", name, got)
+		}
+	}
+	if sent := a.last(t).header; sent.Get("X-Mine") != "1" || sent.Get("Origin") != "" {
+		t.Errorf("the API got X-Mine %q and Origin %q, want 1 and none", sent.Get("X-Mine"), sent.Get("Origin"))
+	}
+}
+
+func TestPreflightsAreAnsweredByTheProxy(t *testing.T) {
+	const secret, origin = "a-secret-of-the-clients", "http://localhost:3000"
+	a := newAPI(t, nil)
+	p := a.running(t, func(c *Config) { c.Secret, c.Origins = secret, []string{origin} })
+	for name, got := range map[string]string{
+		"curl": output(t, "curl", "-sS", "-i", "-X", "OPTIONS", "-H", "Origin: "+origin, "-H", "Access-Control-Request-Method: PUT", "-H", "Access-Control-Request-Headers: authorization, x-mine", p.URL()+"/runs"),
+		"python3": output(t, "python3", "-c", fmt.Sprintf(`
+import http.client, urllib.parse
+api = http.client.HTTPConnection(urllib.parse.urlsplit(%q).netloc)
+api.request("OPTIONS", "/runs", headers={"Origin": %q, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization, x-mine"})
+answer = api.getresponse()
+print("HTTP/1.1", answer.status, answer.headers)`, p.URL(), origin)),
+		"node": output(t, "node", "-e", fmt.Sprintf(`
+require("http").request(%q, {method: "OPTIONS", headers: {"Origin": %q, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization, x-mine", "Connection": "close"}}, answer => {
+  answer.resume();
+  console.log("HTTP/1.1", answer.statusCode);
+  for (let i = 0; i < answer.rawHeaders.length; i += 2) console.log(answer.rawHeaders[i] + ": " + answer.rawHeaders[i + 1]);
+}).end();`, p.URL()+"/runs", origin)),
+	} {
+		for _, want := range []string{"HTTP/1.1 204", "Access-Control-Allow-Origin: " + origin, "Access-Control-Allow-Methods: PUT", "Access-Control-Allow-Headers: authorization, x-mine", "Vary: "} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: got\n%s\nwant %q in it", name, got, want)
+			}
+		}
+	}
+	for _, header := range []string{"Origin: http://evil.test", "Origin: null", "X: no origin"} {
+		got := send(t, p, "OPTIONS /runs HTTP/1.1\nHost: HOST\n"+header+"\nAccess-Control-Request-Method: PUT\n\n")
+		if got.status != 403 || got.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: got %d shared with %q, want 403 shared with nobody", header, got.status, got.header.Get("Access-Control-Allow-Origin"))
+		}
+	}
+	send(t, p, "OPTIONS /runs HTTP/1.1\nHost: evil.test\nOrigin: "+origin+"\nAccess-Control-Request-Method: PUT\n\n").expect(t, "another Host", 403, "host")
+	a.expectNothingAsked(t, "preflights")
+}
+
+// Most clients leave out Authorization when a redirect leads to another host.
+func TestTheSecretDoesNotFollowARedirectToAnotherHost(t *testing.T) {
+	const secret = "a-secret-of-the-clients"
+	elsewhere := newAPI(t, nil)
+	a := newAPI(t, redirectTo(strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1)+"/elsewhere"))
+	p := a.running(t, func(c *Config) { c.Secret = secret })
+	for name, got := range map[string]string{
+		"curl": output(t, "curl", "-sS", "-L", "-H", "Authorization: Bearer "+secret, "-o", "/dev/null", "-w", "%{num_redirects}", p.URL()+"/me"),
+		"node": output(t, "node", "--input-type=module", "-e", fmt.Sprintf(`const answer = await fetch(%q, {headers: {Authorization: "Bearer %s"}}); console.log(answer.redirected ? 1 : 0);`, p.URL()+"/me", secret)),
+	} {
+		if got != "1" {
+			t.Errorf("%s: got %s redirects followed, want 1, else this is no test", name, got)
+		}
+	}
+	// Python's urllib sends Authorization along, as the help says: with http.client,
+	// which follows nothing, the choice is the program's.
+	python := output(t, "python3", "-c", fmt.Sprintf(`
+import http.client, urllib.parse
+api = http.client.HTTPConnection(urllib.parse.urlsplit(%q).netloc)
+api.request("GET", "/me", headers={"Authorization": "Bearer %s"})
+print(api.getresponse().status)`, p.URL(), secret))
+	if python != "302" {
+		t.Errorf("python3: got %s, want 302", python)
+	}
+	followed := elsewhere.got()
+	if len(followed) != 2 {
+		t.Errorf("the other host got %d requests, want 2", len(followed))
+	}
+	for _, request := range followed {
+		if strings.Contains(fmt.Sprint(request.header), secret) {
+			t.Errorf("the other host got the secret in %v", request.header)
+		}
+	}
+}
+
+func redirectTo(url string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, url, http.StatusFound) }
+}

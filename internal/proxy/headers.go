@@ -1,0 +1,131 @@
+package proxy
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+)
+
+// way is a direction in which headers pass.
+type way int
+
+const (
+	toAPI    way = 1 << iota // of requests
+	toClient                 // of answers, in a 1xx and in trailers as well
+	bothWays = toAPI | toClient
+)
+
+// kept says which of the Config's wishes lets a header pass after all.
+type kept int
+
+const (
+	never kept = iota
+	withCookies
+	withAuthorization
+)
+
+// headerRule says which headers do not pass, and why.
+type headerRule struct {
+	way    way
+	unless kept
+	reason string
+	names  string // separated by spaces; one that ends in * stands for all that begin so
+}
+
+// headerRules are all headers that do not pass. Whatever they do not name passes
+// as it came. A name is the same with underscores: CGI and its heirs take one
+// for the other.
+var headerRules = []headerRule{
+	{bothWays, never, "it is for one connection alone (RFC 9110, 7.6.1)",
+		"Connection Keep-Alive Proxy-Connection Te Trailer Transfer-Encoding Upgrade Http2-Settings"},
+	{bothWays, never, "it is for a proxy, which this one is not to its clients (RFC 9110, 11.7)",
+		"Proxy-Authenticate Proxy-Authorization Proxy-Authentication-Info"},
+	{bothWays, never, "it is the proxy's own secret", SecretHeader},
+	{toAPI, withAuthorization, "the session's token takes its place, and the client's secret may be in it", "Authorization"},
+	{toClient, never, "a token that the API repeats, or renews this way, is none of the client's", "Authorization"},
+	{bothWays, withCookies, "all clients share one session, and would share one another's cookies", "Cookie Cookie2 Set-Cookie Set-Cookie2"},
+	{bothWays, never, "it tells of the client's network, of which no API on the outside has any need",
+		"Forwarded X-Forwarded X-Forwarded-* X-Original-Forwarded-For Via Client-Ip Remote-Addr Remote-Host True-Client-Ip " +
+			"X-Real-Ip X-Client-* X-Remote-* X-Cluster-Client-Ip X-Originating-* X-Envoy-External-Address X-Envoy-Peer-* X-Proxyuser-Ip " +
+			"X-Azure-Clientip X-Azure-Socketip X-Appengine-User-Ip X-Host Cf-Connecting-* Cf-Pseudo-Ipv4 Cf-Ipcountry Fastly-Client-Ip " +
+			"Fly-Client-Ip Proxy-Client-Ip Wl-Proxy-Client-Ip X-Proxy-* X-Proxied-*"},
+	{toAPI, never, "it has a server act on another path or method than the one that was judged",
+		"X-Original-Url X-Original-Uri X-Original-Host X-Original-Method X-Original-Path X-Rewrite-Url X-Rewrite-Uri X-Override-Url X-Http-Method " +
+			"X-Http-Method-Override X-Method-Override X-Http-Path-Override X-Http-Host-Override X-Request-Uri X-Request-Url Request-Uri"},
+	{toAPI, never, "which page asked has been judged here, and its address is of the client's network",
+		"Origin Referer Access-Control-Request-*"},
+	{toClient, never, "which pages may read an answer is the proxy's to say", "Access-Control-* Timing-Allow-Origin"},
+	{toClient, never, "it is about the API's own origin, and would hold for the proxy's",
+		"Alt-Svc Strict-Transport-Security Public-Key-Pins Public-Key-Pins-Report-Only Expect-Ct Clear-Site-Data Refresh " +
+			"Report-To Reporting-Endpoints Nel Service-Worker-Allowed Origin-Agent-Cluster"},
+	{toClient, never, "a server before the proxy would act on it", "X-Accel-* X-Sendfile X-Lighttpd-Send-File X-Reproxy-Url"},
+}
+
+// headers are the rules of one way, as a proxy has them.
+type headers struct {
+	stopped  map[string]bool // names in their canonical form
+	prefixes []string
+}
+
+// newHeaders returns the rules of a way, those that are waived left out.
+func newHeaders(w way, waived ...kept) headers {
+	h := headers{stopped: map[string]bool{}}
+rules:
+	for _, rule := range headerRules {
+		if rule.way&w == 0 {
+			continue
+		}
+		for _, k := range waived {
+			if rule.unless == k && k != never {
+				continue rules
+			}
+		}
+		for name := range strings.FieldsSeq(rule.names) {
+			if prefix, isPrefix := strings.CutSuffix(name, "*"); isPrefix {
+				h.prefixes = append(h.prefixes, prefix)
+			} else {
+				h.stopped[name] = true
+			}
+		}
+	}
+	return h
+}
+
+// pass reports whether a header may go on.
+func (h *headers) pass(name string) bool {
+	if strings.IndexByte(name, '_') >= 0 {
+		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	}
+	if h.stopped[name] {
+		return false
+	}
+	for _, prefix := range h.prefixes {
+		if strings.HasPrefix(name, prefix) {
+			return false
+		}
+	}
+	return true
+}
+
+// copy has those headers go on that may: not those, either, that the message
+// itself calls its connection's.
+func (h *headers) copy(to, from http.Header) {
+	hops := from["Connection"]
+	for name, values := range from {
+		if h.pass(name) && !(len(hops) > 0 && isListed(hops, name)) {
+			to[name] = values
+		}
+	}
+}
+
+// isListed reports whether a header that is a list has a token in it.
+func isListed(lines []string, token string) bool {
+	for _, line := range lines {
+		for item := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(textproto.TrimString(item), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,139 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// unwanted are headers that pass neither way, in no form.
+var unwanted = []string{
+	"X-Real-Ip", "X-Client-Ip", "Via", "X-Forwarded-For", "X-Forwarded-Client-Cert", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip", "X-Cluster-Client-Ip",
+	"X_Forwarded_For", "X_real_ip", "X-Envoy-External-Address", "Proxy-Authorization", "Keep-Alive", "Jwtsession-Secret",
+}
+
+func TestWhatTellsOfTheClientsNetworkPassesInNoForm(t *testing.T) {
+	a := newAPI(t, nil)
+	p := a.running(t)
+	raw := "POST /runs HTTP/1.1\nHost: HOST\nTransfer-Encoding: chunked\nTrailer: X-Real-Ip, X-Sum, Cookie\nX-Kept: header\n"
+	for _, name := range unwanted {
+		raw += name + ": canary\n"
+	}
+	got := send(t, p, raw+"\n1\nx\n0\nX-Real-Ip: canary\nX-Sum: kept\nCookie: canary\n\n")
+	sent := fmt.Sprint(a.last(t).header)
+	if got.status != 200 || strings.Contains(sent, "canary") || a.last(t).header.Get("X-Kept") != "header" {
+		t.Errorf("got %d, and the API %s; want nothing that tells of the client", got.status, sent)
+	}
+}
+
+func TestWhatIsTheAPIsOwnPassesInNoForm(t *testing.T) {
+	names := append([]string{
+		"Set-Cookie", "Authorization", "Refresh", "Alt-Svc", "Strict-Transport-Security", "Clear-Site-Data", "Access-Control-Allow-Origin", "X-Accel-Redirect", "Set_Cookie", "Report-To",
+	}, unwanted...)
+	set := func(header http.Header, prefix string) {
+		for _, name := range names {
+			if name != "Keep-Alive" {
+				header[prefix+name] = []string{"canary"}
+			}
+		}
+	}
+	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		set(header, "")
+		header.Set("Link", "</v1/style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		clear(header)
+		set(header, "")
+		header.Set("X-Kept", "header")
+		header.Set("Trailer", "Set-Cookie, X-Sum")
+		io.WriteString(w, "body")
+		set(header, http.TrailerPrefix)
+		header.Set("X-Sum", "announced")
+		header.Set(http.TrailerPrefix+"X-Late", "not announced")
+	})
+	p := a.running(t)
+	for name, transport := range map[string]*http.Transport{"HTTP/1.1": {}, "HTTP/2": withoutTLS()} {
+		hints := http.Header{}
+		req := request(t, "GET", p.URL()+"/me", nil)
+		req = req.WithContext(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
+			hints = http.Header(header).Clone()
+			return nil
+		}}))
+		res, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.ReadAll(res.Body)
+		res.Body.Close()
+		transport.CloseIdleConnections()
+		all := fmt.Sprint(hints, res.Header, res.Trailer)
+		if strings.Contains(all, "canary") {
+			t.Errorf("%s: got %s, want nothing that is the API's own", name, all)
+		}
+		for what, got := range map[string]string{
+			"header": res.Header.Get("X-Kept"), "announced": res.Trailer.Get("X-Sum"), "not announced": res.Trailer.Get("X-Late"), "</style.css>; rel=preload": strings.TrimPrefix(hints.Get("Link"), p.URL()),
+		} {
+			if got != what {
+				t.Errorf("%s: got %q, want %q", name, got, what)
+			}
+		}
+	}
+}
+
+func TestTrailersOfARequestReachTheAPI(t *testing.T) {
+	var got atomic.Value
+	a := newAPI(t, func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		got.Store(r.Trailer.Get("X-Sum"))
+	})
+	p := a.running(t)
+	send(t, p, "POST /runs HTTP/1.1\nHost: HOST\nTransfer-Encoding: chunked\nTrailer: X-Sum\n\n1\nx\n0\nX-Sum: 42\n\n")
+	if got.Load() != "42" {
+		t.Errorf("the API got %q, want 42", got.Load())
+	}
+}
+
+func TestLinksLeadThroughTheProxy(t *testing.T) {
+	var sent atomic.Value
+	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		for name, value := range sent.Load().(map[string]string) {
+			w.Header().Set(name, value)
+		}
+	})
+	p := a.running(t)
+	for value, want := range map[string]string{
+		`<` + a.base + `/runs?page=2>; rel="next", <` + a.base + `/runs?page=9>; rel="last"`: `<SELF/runs?page=2>; rel="next", <SELF/runs?page=9>; rel="last"`,
+		`</v1/runs?page=2>; rel="next"`:                     `</runs?page=2>; rel="next"`,
+		`<https://example.com/v1/x>; rel="help"`:            `<https://example.com/v1/x>; rel="help"`,
+		`<?page=2>; rel="next"`:                             `<?page=2>; rel="next"`,
+		`</v1/a>; title="a < b \" <` + a.base + `/c>", </b`: `</a>; title="a < b \" <` + a.base + `/c>", </b`,
+		`<` + strings.TrimPrefix(a.base, "http:") + `/a>`:   `<SELF/a>`,
+	} {
+		sent.Store(map[string]string{"Link": value})
+		if got := get(t, p, "/me").header.Get("Link"); got != strings.ReplaceAll(want, "SELF", p.URL()) {
+			t.Errorf("Link: %s: got %q, want %q", value, got, want)
+		}
+	}
+	sent.Store(map[string]string{"Content-Location": a.base + "/runs/7?x"})
+	if got := get(t, p, "/me").header.Get("Content-Location"); got != "/runs/7?x" {
+		t.Errorf("Content-Location: got %q, want /runs/7?x", got)
+	}
+}
+
+func TestEveryHeaderRuleHasAReason(t *testing.T) {
+	for _, rule := range headerRules {
+		if rule.reason == "" || rule.way == 0 {
+			t.Errorf("%s: got way %d and reason %q, want both", rule.names, rule.way, rule.reason)
+		}
+		for name := range strings.FieldsSeq(rule.names) {
+			if bare := strings.TrimSuffix(name, "*"); textproto.CanonicalMIMEHeaderKey(strings.TrimSuffix(bare, "-")) != strings.TrimSuffix(bare, "-") {
+				t.Errorf("%s is not as net/http writes it: it would stop nothing", name)
+			}
+		}
+	}
+}
