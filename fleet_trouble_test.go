@@ -201,3 +201,14 @@ func TestASourceThatCannotReachTheServerFindsWhatAnotherHasBrought(t *testing.T)
 		}
 	})
 }
+
+// T5: a refresh that is refused takes nothing of the sign-in's time that follows.
+func TestASlowServerIsGivenItsTimeForARefreshAndForTheSignInThatFollows(t *testing.T) {
+	withAndWithoutACache(t, func(t *testing.T, box *sessiontest.Server, open sources) {
+		ts := open()
+		expectOK(t, box, ts)
+		box.RevokeAll()
+		expectOK(t, box, ts)
+		expectCalls(t, box, 2, 1, 0)
+	}, sessiontest.WithLatency(19*time.Second))
+}
