@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"github.com/jwtsession/jwtsession"
@@ -137,11 +136,11 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 		<-done
 	}()
 	fmt.Fprintf(cmd.OutOrStdout(), "The proxy is at %s, for the API at %s\n", running.URL(), account.baseURL.value)
-	tellSystemd(daemon.SdNotifyReady)
+	tellSystemd("READY=1")
 	told := make(chan struct{})
 	context.AfterFunc(ctx, func() {
 		defer close(told)
-		tellSystemd(daemon.SdNotifyStopping)
+		tellSystemd("STOPPING=1")
 	})
 	err = running.Serve(ctx)
 	stop()
@@ -243,6 +242,3 @@ func (p *signedInProxy) reload(ctx context.Context, cmd *cobra.Command, flags *a
 	p.account, p.closeSource = account, closeSource
 	return nil
 }
-
-// tellSystemd tells the service manager, if there is one, what it should know.
-func tellSystemd(state string) { _, _ = daemon.SdNotify(false, state) }
