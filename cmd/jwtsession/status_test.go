@@ -48,7 +48,7 @@ func TestStatusShowsTheSessionAndNoSecret(t *testing.T) {
 		t.Fatalf("--output json: got code %d and error %v", code, err)
 	}
 	s := got.Session
-	if got.Account != (found{sessiontest.Email, emailVariable}) || got.Password != (found{"", passwordVariable}) || got.BaseURL.Value != b.base || !strings.HasPrefix(b.base, got.Origin+"/") ||
+	if got.Account != (found{sessiontest.Email, emailSetting.variable()}) || got.Password != (found{"", passwordVariable}) || got.BaseURL.Value != b.base || !strings.HasPrefix(b.base, got.Origin+"/") ||
 		got.Cache.Kind != "file" || !got.Live || s.RefreshIsDue || s.SecondsLeft < 800 || s.SecondsLeft > 900 || !s.RefreshAt.Before(s.ExpiresAt) || s.Claims["sub"] != 1.0 {
 		t.Errorf("--output json: got %s", output)
 	}
@@ -83,7 +83,7 @@ func TestStatusOnlyLooksWhateverItFinds(t *testing.T) {
 				server := sessiontest.NewServer(sessiontest.InMemory(), sessiontest.WithTokenLife(15*time.Minute))
 				defer server.Close()
 				a, connect := inMemory(server)
-				if _, err := a.liveToken(t.Context(), freshness{}, t.Output(), connect); err != nil {
+				if _, err := a.liveToken(t.Context(), demand{}, t.Output(), connect); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(c.after)
