@@ -64,7 +64,14 @@ type box struct {
 func newBox(t *testing.T, args ...string) *box {
 	t.Helper()
 	p, base, _ := serving(t, args...)
-	return &box{p, base, append(hermetic(t),
+	b := boxAt(t, base)
+	b.process = p
+	return b
+}
+
+// boxAt is a box whose server is somewhere else.
+func boxAt(t *testing.T, base string) *box {
+	return &box{nil, base, append(hermetic(t),
 		"JWTSESSION_BASE_URL="+base,
 		"JWTSESSION_EMAIL="+sessiontest.Email,
 		"JWTSESSION_PASSWORD="+sessiontest.Password,

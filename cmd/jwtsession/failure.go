@@ -46,7 +46,7 @@ func (a *account) explain(err error) error {
 	case errors.As(err, &clock) && clock.Reason == x509.Expired:
 		return advise(0, "check this machine's clock, which says %s", time.Now().Format(time.RFC3339))
 	case errors.As(err, &authority):
-		return advise(0, "if it is your own server, name a file with its certificate in SSL_CERT_FILE")
+		return advise(0, "if it is your own server, name a file with its certificate with --ca-file")
 	case errors.As(err, &name):
 		return advise(0, "check %s", where)
 	case errors.Is(err, jwtsession.ErrInvalidCredentials):

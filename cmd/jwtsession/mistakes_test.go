@@ -43,7 +43,7 @@ func TestEachOfANewcomersMistakesGetsTheLineThatHelps(t *testing.T) {
 		"https in place of http": {plain, []string{"JWTSESSION_BASE_URL=https://" + plainAddress}, exitFailure,
 			[]string{"the server speaks no https: check the base URL, https://"}},
 		"a certificate that nobody trusts": {secure, nil, exitUnreachable,
-			[]string{"certificate", "SSL_CERT_FILE"}},
+			[]string{"certificate", "--ca-file"}},
 		"a clock off by a day": {newBox(t, "--clock-skew", "-25h"), nil, exitFailure,
 			[]string{"has expired already: compare the clocks of both machines"}},
 		"a server that answers with something else": {newBox(t, "--fault", "create:200,garbage:all"), nil, exitFailure,

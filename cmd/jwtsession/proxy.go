@@ -111,6 +111,7 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 	}
 	logger := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 	o.BaseURL, o.Secret, o.Metrics, o.Logger = account.baseURL.value, secret, proxy.NewMetrics(), logger
+	o.Transport = account.trust.apply(proxy.NewTransport())
 	if err := o.validate(); err != nil {
 		return &usageError{fmt.Errorf("%w: see jwtsession proxy --help", err)}
 	}
