@@ -48,7 +48,7 @@ What other programs share in Redis stays. Of one account, in any cache,
 			}
 			removed, err := clearDirectory(account.store.directory)
 			if err != nil {
-				return err
+				return &localError{err}
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Removed %d entries from %s\n", removed, account.store.directory)
 			return err

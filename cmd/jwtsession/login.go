@@ -72,7 +72,7 @@ func (a *account) saveProfile(cmd *cobra.Command, name string) error {
 	}
 	path, err := addProfile(name, p)
 	if err != nil {
-		return fmt.Errorf("the password is in the keyring, but the profile could not be written: %w", err)
+		return &localError{fmt.Errorf("the password is in the keyring, but the profile could not be written: %w", err)}
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "The profile %s is in %s\n", printable(name), path)
 	return err

@@ -159,3 +159,28 @@ func TestTheClaimsOfATokenAreShownAsText(t *testing.T) {
 		t.Errorf("a token that is no JWT: got %v, want no claims", got)
 	}
 }
+
+func TestACheckTellsScriptsHowTheSessionStands(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "--token-life", "10s", "--fault", "refresh:503:1")
+	if code, stdout, stderr := b.run(t, "status", "--check"); code != exitFailure || !strings.Contains(stdout, "there is no session in the cache") || stderr != "" {
+		t.Errorf("without a session: got code %d, %q and %q, want %d", code, stdout, stderr, exitFailure)
+	}
+	first := b.token(t)
+	if code, stdout, stderr := b.run(t, "status", "--check"); code != exitOK || !strings.Contains(stdout, "live") || stderr != "" {
+		t.Errorf("with one: got code %d, %q and %q, want %d", code, stdout, stderr, exitOK)
+	}
+	for begin := time.Now(); time.Since(begin) < 8100*time.Millisecond; {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if code, _, stderr := b.run(t, "status", "--check"); code != exitUnreachable || !strings.Contains(stderr, "due, and could not be had") {
+		t.Errorf("a refresh that fails: got code %d and %q, want %d", code, stderr, exitUnreachable)
+	}
+	if code, _, stderr := b.run(t, "status", "--check"); code != exitOK {
+		t.Errorf("a refresh that works: got code %d and %q, want %d", code, stderr, exitOK)
+	}
+	if b.token(t) == first {
+		t.Error("got the same token, want the refreshed one")
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 1, sessiontest.OpRefresh: 2})
+}

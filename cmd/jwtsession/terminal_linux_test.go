@@ -81,8 +81,8 @@ func (p *terminal) expect(text string) {
 	}
 }
 
-// enter types a line, once the terminal echoes what is typed, or does not.
-func (p *terminal) enter(line string, isEchoed bool) {
+// awaitEcho waits until the terminal echoes what is typed, or does not.
+func (p *terminal) awaitEcho(isEchoed bool) {
 	p.t.Helper()
 	for begin := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		mode, err := unix.IoctlGetTermios(int(p.side.Fd()), unix.TCGETS)
@@ -90,12 +90,18 @@ func (p *terminal) enter(line string, isEchoed bool) {
 			p.t.Fatal(err)
 		}
 		if (mode.Lflag&unix.ECHO != 0) == isEchoed {
-			break
+			return
 		}
 		if time.Since(begin) > patience {
 			p.t.Fatalf("waited %v for the terminal to echo: %v", patience, isEchoed)
 		}
 	}
+}
+
+// enter types a line, once the terminal echoes what is typed, or does not.
+func (p *terminal) enter(line string, isEchoed bool) {
+	p.t.Helper()
+	p.awaitEcho(isEchoed)
 	if _, err := p.side.WriteString(line + "\n"); err != nil {
 		p.t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 			return nil
 		case err == nil && token.AccessToken != written:
 			if err := replaceFile(file, token.AccessToken); err != nil {
-				return fmt.Errorf("write the token (--write): %w", err)
+				return &localError{fmt.Errorf("write the token (--write): %w", err)}
 			}
 			if written == "" {
 				fmt.Fprintf(cmd.OutOrStdout(), "The token is in %s\n", file)
