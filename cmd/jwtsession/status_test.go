@@ -162,7 +162,7 @@ func TestTheClaimsOfATokenAreShownAsText(t *testing.T) {
 
 func TestACheckTellsScriptsHowTheSessionStands(t *testing.T) {
 	t.Parallel()
-	b := newBox(t, "--token-life", "10s", "--fault", "refresh:503:1")
+	b := newBox(t, "--token-life", "20s", "--fault", "refresh:503:1")
 	if code, stdout, stderr := b.run(t, "status", "--check"); code != exitFailure || !strings.Contains(stdout, "there is no session in the cache") || stderr != "" {
 		t.Errorf("without a session: got code %d, %q and %q, want %d", code, stdout, stderr, exitFailure)
 	}
@@ -170,7 +170,7 @@ func TestACheckTellsScriptsHowTheSessionStands(t *testing.T) {
 	if code, stdout, stderr := b.run(t, "status", "--check"); code != exitOK || !strings.Contains(stdout, "live") || stderr != "" {
 		t.Errorf("with one: got code %d, %q and %q, want %d", code, stdout, stderr, exitOK)
 	}
-	for begin := time.Now(); time.Since(begin) < 8100*time.Millisecond; {
+	for begin := time.Now(); time.Since(begin) < 16100*time.Millisecond; {
 		time.Sleep(100 * time.Millisecond)
 	}
 	if code, _, stderr := b.run(t, "status", "--check"); code != exitUnreachable || !strings.Contains(stderr, "due, and could not be had") {

@@ -98,7 +98,7 @@ func TestARefreshThatFailsDelaysTheTokenByAFewSecondsAtMost(t *testing.T) {
 	}{
 		"a refresh that works":                {sessiontest.Fault{Delay: time.Second}, time.Second, true},
 		"an outage":                           {sessiontest.Fault{Status: 503}, 0, false},
-		"a server that does not answer":       {sessiontest.Fault{Hang: true}, longestRefreshWait, false},
+		"a server that does not answer":       {sessiontest.Fault{Hang: true}, longestRefreshWait + time.Second, false}, // in which Close would store a late answer
 		"a refused refresh, and so a sign-in": {sessiontest.Fault{Status: 401}, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,6 +156,9 @@ func TestATokenLivesOnForAsLongAsIsAskedOrIsAnError(t *testing.T) {
 					server.Inject(sessiontest.OpSession, -1, c.fault)
 				}
 				token, err := a.liveToken(t.Context(), demand{minLife: c.minLife}, t.Output(), connect)
+				if counts := server.Counts(); counts.Created != 1 {
+					t.Errorf("got %d sign-ins, want that the token is refreshed", counts.Created)
+				}
 				if got := exitCode(err); got != c.code || err != nil && !strings.Contains(err.Error(), c.want) {
 					t.Fatalf("got code %d and error %v, want %d and %q in it", got, err, c.code, c.want)
 				}
