@@ -140,12 +140,8 @@ type Signer interface {
 // DefaultBaseURL is PacerPro's production API.
 const DefaultBaseURL = "https://api.pacerpro.com/v1"
 
-// Version is the library's version, as the session calls' User-Agent has it.
-const Version = "0.1.0"
-
 const (
 	sessionPath     = "/session"
-	userAgent       = "jwtsession/" + Version
 	largestAnswer   = 1 << 20
 	longestToken    = 16 << 10
 	jsonContentType = "application/json"
@@ -365,7 +361,7 @@ func (c *Client) request(ctx context.Context, op operation, r *exchange.Request,
 		return nil, err
 	}
 	if req.Header["User-Agent"] == nil {
-		req.Header.Set("User-Agent", userAgent)
+		req.Header.Set("User-Agent", "jwtsession/"+Version)
 	}
 	if req.Header["Accept"] == nil && op != opRevoke {
 		req.Header.Set("Accept", jsonContentType)

@@ -1,6 +1,9 @@
 package sessiontest
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // Option changes what a server is like.
 type Option func(*options)
@@ -15,6 +18,7 @@ type options struct {
 	users    []struct{ email, password string }
 	observe  func(Call)
 	strict   Failer
+	key      []byte
 }
 
 // WithUser adds a user. A server without any has one with [Email] and
@@ -36,6 +40,10 @@ func WithLatency(d time.Duration) Option { return func(o *options) { o.latency =
 // WithClockSkew sets the server's clock ahead of the local one, or behind it: in
 // its tokens, in expiresAt and in the Date of its answers.
 func WithClockSkew(d time.Duration) Option { return func(o *options) { o.skew = d } }
+
+// WithSigningKey signs the tokens with this key (HS256), for a test of a program
+// that verifies them. A server without one draws its own.
+func WithSigningKey(key []byte) Option { return func(o *options) { o.key = bytes.Clone(key) } }
 
 // WithTLS serves HTTPS, over HTTP/1.1 and HTTP/2, with httptest's certificate.
 // [Server.Client] trusts it.

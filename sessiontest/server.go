@@ -74,14 +74,12 @@ func NewServer(opts ...Option) *Server {
 func Start(opts ...Option) (*Server, error) {
 	s := &Server{
 		options: options{addr: "127.0.0.1:0", life: defaultLife},
-		key:     make([]byte, 32),
 		ended:   make(chan struct{}),
 		users:   map[string]*user{},
 		faults:  map[Op][]*fault{},
 		healed:  make(chan struct{}),
 		begun:   map[Op]int{},
 	}
-	rand.Read(s.key)
 	for _, opt := range opts {
 		opt(&s.options)
 	}
@@ -93,6 +91,10 @@ func Start(opts ...Option) (*Server, error) {
 	}
 	if s.options.inMemory && s.options.tls {
 		return nil, errors.New("sessiontest: InMemory and WithTLS do not go together: choose one")
+	}
+	if s.key = s.options.key; s.key == nil {
+		s.key = make([]byte, 32)
+		rand.Read(s.key)
 	}
 	return s, s.listen()
 }

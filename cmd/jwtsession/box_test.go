@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,11 +28,28 @@ func hermetic(t *testing.T) []string {
 	}
 }
 
+// withoutEmpty is the environment without the variables of the command that its
+// last word on them leaves empty. The command takes an empty one for a mistake.
+func withoutEmpty(environment []string) []string {
+	last := map[string]string{}
+	for _, variable := range environment {
+		name, value, _ := strings.Cut(variable, "=")
+		last[name] = value
+	}
+	return slices.DeleteFunc(environment, func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return strings.HasPrefix(name, "JWTSESSION_") && last[name] == ""
+	})
+}
+
 // setHermetic is hermetic for this process.
 func setHermetic(t *testing.T) {
 	for _, variable := range hermetic(t) {
 		name, value, _ := strings.Cut(variable, "=")
-		t.Setenv(name, value)
+		t.Setenv(name, value) // which also puts it back
+		if value == "" {
+			os.Unsetenv(name)
+		}
 	}
 }
 
@@ -46,7 +64,14 @@ type box struct {
 func newBox(t *testing.T, args ...string) *box {
 	t.Helper()
 	p, base, _ := serving(t, args...)
-	return &box{p, base, append(hermetic(t),
+	b := boxAt(t, base)
+	b.process = p
+	return b
+}
+
+// boxAt is a box whose server is somewhere else.
+func boxAt(t *testing.T, base string) *box {
+	return &box{nil, base, append(hermetic(t),
 		"JWTSESSION_BASE_URL="+base,
 		"JWTSESSION_EMAIL="+sessiontest.Email,
 		"JWTSESSION_PASSWORD="+sessiontest.Password,
@@ -61,7 +86,7 @@ func (b *box) command(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append(os.Environ(), b.environment...)
+	cmd.Env = withoutEmpty(append(os.Environ(), b.environment...))
 	return cmd
 }
 

@@ -16,29 +16,31 @@ import (
 
 // store is a way to keep a session.
 type store struct {
-	kind string // file, none, keyring or redis
-	name string // for people: where it is
-	open func(context.Context) (c cache.Cache, close func(), err error)
+	kind      string // file, none, keyring or redis
+	name      string // for people: where it is
+	directory string // of the files, if there are any
+	open      func(context.Context) (c cache.Cache, close func(), err error)
 }
 
 // parseStore reads the name of a cache. It opens nothing.
-func parseStore(name setting, directory string) (store, error) {
-	if directory != "" && name.value != "file" && name.value != "keyring" {
+func parseStore(name, directory setting) (store, error) {
+	switch name.value {
+	case "file":
+		return fileStore(name, directory.value)
+	case "keyring":
+		return keyringStore(directory.value)
+	}
+	if directory.from == "--cache-dir" {
 		return store{}, fmt.Errorf("--cache-dir is for the caches file and keyring, and the cache is %s (%s)", name.value, name.from)
 	}
-	switch name.value {
-	case "none":
+	if name.value == "none" {
 		return noStore("none"), nil
-	case "file":
-		return fileStore(name, directory)
-	case "keyring":
-		return keyringStore(directory)
 	}
 	return redisStore(name)
 }
 
 func noStore(name string) store {
-	return store{"none", name, func(context.Context) (cache.Cache, func(), error) { return nil, func() {}, nil }}
+	return store{"none", name, "", func(context.Context) (cache.Cache, func(), error) { return nil, func() {}, nil }}
 }
 
 func fileStore(name setting, directory string) (store, error) {
@@ -49,7 +51,7 @@ func fileStore(name setting, directory string) (store, error) {
 	if err != nil {
 		return store{}, err
 	}
-	return store{"file", files.Directory(), func(context.Context) (cache.Cache, func(), error) {
+	return store{"file", files.Directory(), files.Directory(), func(context.Context) (cache.Cache, func(), error) {
 		return files, func() {}, nil
 	}}, nil
 }
@@ -59,7 +61,7 @@ func keyringStore(directory string) (store, error) {
 	if err != nil {
 		return store{}, err
 	}
-	return store{"keyring", sealed.Directory() + ", sealed with a key in the keyring", func(ctx context.Context) (cache.Cache, func(), error) {
+	return store{"keyring", sealed.Directory() + ", sealed with a key in the keyring", sealed.Directory(), func(ctx context.Context) (cache.Cache, func(), error) {
 		if err := sealed.Check(ctx); err != nil { // now, since a person may be asked
 			return nil, nil, &localError{fmt.Errorf("%w (--cache file)", err)}
 		}
@@ -81,7 +83,7 @@ func redisStore(name setting) (store, error) {
 	}
 	options.Password = os.Getenv(redisPasswordVariable)
 	options.ContextTimeoutEnabled = true
-	return store{"redis", address.Redacted(), func(context.Context) (cache.Cache, func(), error) {
+	return store{"redis", address.Redacted(), "", func(context.Context) (cache.Cache, func(), error) {
 		redis.SetLogger(silence{}) // what fails is told by an event
 		client := redis.NewClient(options)
 		return rediscache.New(client), func() { client.Close() }, nil

@@ -30,33 +30,51 @@ func (a *account) Retrieve(ctx context.Context) (jwtsession.Credentials, error) 
 	if a.password == nil {
 		return a.retrieveFromKeyring(ctx)
 	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
 	password, err := a.password.read(ctx)
 	switch {
 	case err != nil:
-		return jwtsession.Credentials{}, &localError{err}
 	case password == "":
-		return jwtsession.Credentials{}, fmt.Errorf("the password of %s is empty", a.password.from)
+		err = fmt.Errorf("the password of %s is empty", a.password.from)
 	case a.email.value == "":
-		return jwtsession.Credentials{}, &usageError{fmt.Errorf("there is a password (%s) but no e-mail address: set JWTSESSION_EMAIL", a.password.from)}
+		err = fmt.Errorf("there is a password (%s) but no e-mail address: set JWTSESSION_EMAIL", a.password.from)
+	default:
+		a.oddity.Store(oddityOf(password))
+		return jwtsession.Credentials{Email: a.email.value, Password: password}, nil
 	}
-	return jwtsession.Credentials{Email: a.email.value, Password: password}, nil
+	return jwtsession.Credentials{}, &usageError{err}
 }
 
 func (a *account) retrieveFromKeyring(ctx context.Context) (jwtsession.Credentials, error) {
 	credentials, err := loadLogin(ctx, a.baseURL.value, a.email.value)
 	if err == nil {
+		a.oddity.Store(oddityOf(credentials.Password))
 		return credentials, nil
 	}
-	what, variables := "there are none", "JWTSESSION_EMAIL and JWTSESSION_PASSWORD"
+	what, variables := "there are no credentials", "JWTSESSION_EMAIL and JWTSESSION_PASSWORD"
 	if a.email.value != "" {
 		what, variables = fmt.Sprintf("there is no password for %s (%s)", a.email.value, a.email.from), passwordVariable
 	}
+	ways := fmt.Sprintf("%s: set %s, or write a profile (see jwtsession --help), or store them with: jwtsession login", what, variables)
 	if errors.Is(err, errNoLogin) {
-		err = fmt.Errorf("%s: set %s, or store them with: jwtsession login", what, variables)
-	} else {
-		err = fmt.Errorf("%s: set %s (%w)", what, variables, err)
+		return jwtsession.Credentials{}, &usageError{errors.New(ways)}
 	}
-	return jwtsession.Credentials{}, &usageError{err}
+	return jwtsession.Credentials{}, &usageError{fmt.Errorf("%s (%w)", ways, err)}
+}
+
+// oddityOf says what may be wrong with a password that the server has refused: what
+// nobody has typed, and an editor or a shell has left. It is empty of others.
+func oddityOf(password string) string {
+	switch {
+	case strings.HasPrefix(password, "\ufeff"):
+		return ", which begins with a byte order mark"
+	case strings.HasSuffix(password, "\n"), strings.HasSuffix(password, "\r"):
+		return ", which ends with a line break"
+	case strings.TrimSpace(password) != password:
+		return ", which begins or ends with a space"
+	}
+	return ""
 }
 
 // passwordFrom says where the password comes from.
@@ -94,31 +112,35 @@ func passwordFromInput(stdin io.Reader) *passwordSource {
 
 func passwordFromFile(path, from string) *passwordSource {
 	return &passwordSource{from, func(context.Context) (string, error) {
-		file, err := os.Open(path)
+		content, err := readFile(path)
 		if err != nil {
 			return "", fmt.Errorf("read the password (%s): %w", from, err)
 		}
-		defer file.Close()
-		return passwordIn(file, from)
+		return passwordIn(bytes.NewReader(content), from)
 	}}
 }
 
 // passwordFromCommand runs the command in the shell of the system. What it has to
-// say to a person goes to stderr.
+// say to a person goes to stderr: to a terminal as it is, and else by way of this
+// process, so that nothing it leaves behind holds the caller's.
 func passwordFromCommand(command, from string, stderr io.Writer) *passwordSource {
+	if !isTerminal(stderr) {
+		stderr = struct{ io.Writer }{stderr}
+	}
 	return &passwordSource{from, func(ctx context.Context) (string, error) {
 		shell := exec.CommandContext(ctx, "sh", "-c", command)
 		if runtime.GOOS == "windows" {
 			shell = exec.CommandContext(ctx, "cmd", "/C", command)
 		}
+		endWhole(shell)
 		shell.Stderr = stderr
 		shell.Env = withoutSecrets(os.Environ())
 		shell.WaitDelay = time.Second
 		output, err := shell.Output()
-		if ctx.Err() != nil {
-			return "", fmt.Errorf("the password command (%s) took too long: %w; see --timeout", from, ctx.Err())
-		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return "", fmt.Errorf("the password command (%s) took too long, and was ended (%w): see --timeout", from, ctx.Err())
+		case err != nil && !errors.Is(err, exec.ErrWaitDelay): // what it has left running may go on
 			return "", fmt.Errorf("the password command (%s) failed: %w", from, err)
 		}
 		return passwordIn(bytes.NewReader(output), from)

@@ -94,17 +94,34 @@ type demoOptions struct {
 	duration     time.Duration
 }
 
-// view is the one that suits the output, and a picture of so many lines.
-func (o demoOptions) view(out io.Writer, lines int) demo.View {
-	if !o.plain && drawable(out, lines) {
-		return demo.NewScreen(out, os.Getenv("NO_COLOR") == "")
+// show has a run be seen: by the view that suits the output, and a picture of so
+// many lines. Ctrl-Z leaves the terminal in order.
+func (o demoOptions) show(out io.Writer, lines int, run func(demo.View) error) error {
+	file, isFile := out.(*os.File)
+	if o.plain || !isFile || !drawable(file, lines) {
+		return run(demo.NewLines(out))
 	}
-	return demo.NewLines(out)
+	screen := demo.NewScreen(out, os.Getenv("NO_COLOR") == "", func() (columns, rows int) {
+		columns, rows, _ = term.GetSize(int(file.Fd()))
+		return columns, rows
+	})
+	defer suspendWithCtrlZ(screen)()
+	return run(screen)
 }
 
+const demoIntroduction = `For 25 seconds, two programs send 200 requests a second each, to an API of their
+own on this machine; nothing leaves it. jwtsession signs one in, and oauth2 alone
+the other. The APIs have short-lived tokens, an outage, and a log-out.
+
+`
+
 func showDemo(ctx context.Context, o demoOptions, out io.Writer) error {
-	summary, err := demo.Show(ctx, o.view(out, 20))
-	if err != nil {
+	io.WriteString(out, demoIntroduction)
+	var summary demo.Summary
+	if err := o.show(out, 15, func(view demo.View) (err error) {
+		summary, err = demo.Show(ctx, view)
+		return err
+	}); err != nil {
 		return err
 	}
 	conclude(out, summary.Interrupted, summary.Took, summary.Table())
@@ -126,11 +143,10 @@ func conclude(out io.Writer, interrupted bool, took time.Duration, table string)
 
 // drawable reports whether out is a terminal that a picture of so many lines fits
 // on.
-func drawable(out io.Writer, lines int) bool {
-	file, ok := out.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) || os.Getenv("TERM") == "dumb" {
+func drawable(out *os.File, lines int) bool {
+	if !term.IsTerminal(int(out.Fd())) || os.Getenv("TERM") == "dumb" {
 		return false
 	}
-	width, height, err := term.GetSize(int(file.Fd()))
-	return err == nil && width >= demo.Width && height >= lines
+	width, height, err := term.GetSize(int(out.Fd()))
+	return err == nil && width >= demo.LeastWidth && height >= lines
 }

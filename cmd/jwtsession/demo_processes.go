@@ -41,6 +41,13 @@ func (o demoOptions) validate(given func(flag string) bool) error {
 	return err
 }
 
+const fleetIntroduction = `For about 25 seconds, %d processes of one account send 20 requests a second each
+to one API on this machine; nothing leaves it. They share one session through
+%s. The API has short-lived tokens and an outage, one process is
+killed while it renews the session, and one logs out.
+
+`
+
 // showFleet is showDemo for --processes.
 func showFleet(ctx context.Context, o demoOptions, out io.Writer) error {
 	self, err := os.Executable()
@@ -62,11 +69,16 @@ func showFleet(ctx context.Context, o demoOptions, out io.Writer) error {
 		defer stop()
 		store = []string{"--redis", address}
 	}
-	totals, err := demo.ShowFleet(ctx, o.view(out, o.processes+10), demo.FleetConfig{
-		Processes: o.processes,
-		Worker: func(baseURL string) *exec.Cmd {
-			return demoCommand(append([]string{"worker", "--base-url", baseURL}, store...)...)
-		},
+	fmt.Fprintf(out, fleetIntroduction, o.processes, map[string]string{"file": "a file", "redis": "Redis"}[o.cache])
+	var totals demo.Totals
+	err = o.show(out, o.processes+8, func(view demo.View) (err error) {
+		totals, err = demo.ShowFleet(ctx, view, demo.FleetConfig{
+			Processes: o.processes,
+			Worker: func(baseURL string) *exec.Cmd {
+				return demoCommand(append([]string{"worker", "--base-url", baseURL}, store...)...)
+			},
+		})
+		return err
 	})
 	if err != nil {
 		return err

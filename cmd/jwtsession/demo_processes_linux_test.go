@@ -70,7 +70,7 @@ func TestCtrlCEndsAllProcessesOfTheDemo(t *testing.T) {
 					t.Errorf("got %q, want that nobody noticed anything", trouble)
 				}
 			}
-			if !strings.Contains(output, "Stopped after ") || figure(t, output, "sign-ins") != 1 || figure(t, output, "failed") != 0 {
+			if !strings.Contains(output, "Stopped after ") || figure(t, output, "sign-ins (the password is sent)") != 1 || figure(t, output, "requests that failed") != 0 {
 				t.Error("want the totals so far: one sign-in, and no failed request")
 			}
 			if left := processesOf(t, temporary); len(left) > 0 {
@@ -133,7 +133,7 @@ func TestTheDemosProcessesUseARedisOfOnesOwn(t *testing.T) {
 	server := redistest.StartAt(t, redis.Options{Addr: "127.0.0.1:" + port, Password: password}, "bind 127.0.0.1", "port "+port, "requirepass \""+password+"\"")
 	p := start(t, []string{redisPasswordVariable + "=" + password}, "demo", "--processes", "2", "--cache", "redis", "--redis", "redis://127.0.0.1:"+port, "--duration", "2s")
 	code, output := p.exit(t)
-	if code != exitOK || figure(t, output, "adopted") != 1 {
+	if code != exitOK || figure(t, output, "tokens taken from another process") != 1 {
 		t.Errorf("got code %d, want %d and one adopted; stderr: %s; stdout:\n%s", code, exitOK, p.stderr, output)
 	}
 	if entries := server.Client(t).DBSize(t.Context()).Val(); entries == 0 {

@@ -69,14 +69,14 @@ func expectOneSession(t *testing.T, cache string) {
 		from, to int
 	}{
 		{"processes", 5, 5},
-		{"requests", 1500, 3000}, // 100 a second, for 20 to 27 s
-		{"failed", 0, 0},
-		{"sign-ins", 2, 2},
+		{"requests sent", 1500, 3000}, // 100 a second, for 20 to 27 s
+		{"requests that failed", 0, 0},
+		{"sign-ins (the password is sent)", 2, 2},
 		{"log-outs", 1, 1},
-		{"refreshes", 3, 4},
-		{"periods", 3, 3},
-		{"adopted", 16, 26}, // each of five sessions by four processes, and one by the replacement
-		{"401s recovered", 5, 100},
+		{"refreshes (the token is renewed)", 3, 4},
+		{"refreshes that were due", 3, 3},
+		{"tokens taken from another process", 16, 26}, // each of five sessions by four processes, and one by the replacement
+		{"saved after a 401, by a new token", 5, 100},
 	} {
 		if got := figure(t, output, c.name); got < c.from || got > c.to {
 			t.Errorf("%s: got %d, want %d to %d; stdout:\n%s", c.name, got, c.from, c.to, output)
@@ -128,13 +128,13 @@ func TestWhatTheDemosProcessesLackIsSaidInOneLine(t *testing.T) {
 func TestTheDemoDrawsALineForEachProcess(t *testing.T) {
 	t.Parallel()
 	output := onTerminal(t, 100, nil, "--processes 3")
-	const moves = "\x1b[5A" // an empty line, three processes, and the API
-	for _, want := range []string{moves, "process 3", "█", "adopted", "\x1b[?25h", "1 sign-ins, 0 refreshes"} {
+	const moves = "\x1b[9A" // an empty line, the axis, three processes, the API with its figures, and what the signs mean
+	for _, want := range []string{moves, "process 3", "━", "adopted", "\x1b[?25h", "1 sign-ins, 0 refreshes"} {
 		if !strings.Contains(output, want) {
 			t.Errorf("got no %q in:\n%q", want, output)
 		}
 	}
-	if output := onTerminal(t, 100, nil, "--processes 31"); strings.Contains(output, "\x1b") {
-		t.Errorf("got a picture of 31 lines on 40 with the totals, want none:\n%q", output[:min(len(output), 500)])
+	if output := onTerminal(t, 100, nil, "--processes 33"); strings.Contains(output, "\x1b") {
+		t.Errorf("got a picture of more than 40 lines on 40, want none:\n%q", output[:min(len(output), 500)])
 	}
 }

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -17,7 +20,8 @@ const docsDirectory = "../../docs"
 
 var updateDocs = flag.Bool("update", false, "write docs/ as the commands have it, in place of comparing")
 
-// docs are the pages of all commands, by their file names.
+// docs are the pages of all commands, by their names in docs/: for the web, and
+// below man/ for man.
 func docs(t *testing.T) map[string]string {
 	t.Helper()
 	root := newRootCommand()
@@ -29,25 +33,37 @@ func docs(t *testing.T) map[string]string {
 		}
 	})
 	directory := t.TempDir()
-	if err := doc.GenMarkdownTree(root, directory); err != nil {
+	if err := os.Mkdir(filepath.Join(directory, "man"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return pagesIn(t, directory)
+	never := time.Time{}
+	header := doc.GenManHeader{Date: &never, Source: "jwtsession", Manual: "jwtsession"}
+	if err := errors.Join(doc.GenMarkdownTree(root, directory), doc.GenManTree(root, &header, filepath.Join(directory, "man"))); err != nil {
+		t.Fatal(err)
+	}
+	pages := pagesIn(t, directory)
+	for name, content := range pages {
+		pages[name] = strings.Replace(content, never.Format("Jan 2006"), "", 1)
+	}
+	return pages
 }
 
+// pagesIn are the pages of commands in a directory, by their names.
 func pagesIn(t *testing.T, directory string) map[string]string {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(directory, "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	pages := map[string]string{}
-	for _, name := range names {
-		content, err := os.ReadFile(name)
+	for _, pattern := range []string{"jwtsession*.md", "man/*"} {
+		names, err := filepath.Glob(filepath.Join(directory, pattern))
 		if err != nil {
 			t.Fatal(err)
 		}
-		pages[filepath.Base(name)] = strings.ReplaceAll(string(content), "\r\n", "\n")
+		for _, name := range names {
+			content, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pages[path.Join(path.Dir(pattern), filepath.Base(name))] = strings.ReplaceAll(string(content), "\r\n", "\n")
+		}
 	}
 	return pages
 }
@@ -74,7 +90,7 @@ func TestThePagesInDocsAreThoseOfTheCommands(t *testing.T) {
 		}
 	}
 	for name := range got {
-		if _, hasCommand := want[name]; !hasCommand && strings.HasPrefix(name, "jwtsession") {
+		if _, hasCommand := want[name]; !hasCommand {
 			t.Errorf("docs/%s belongs to no command: delete it", name)
 		}
 	}

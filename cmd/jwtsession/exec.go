@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,7 +21,7 @@ const (
 
 func newExecCommand() *cobra.Command {
 	var flags accountFlags
-	var fresh freshness
+	var want demand
 	var variable string
 	cmd := &cobra.Command{
 		Use:   "exec [flags] -- COMMAND [ARGUMENT]...",
@@ -29,14 +31,20 @@ func newExecCommand() *cobra.Command {
 The token is that of "jwtsession token", and it stays as it is: a command that
 outlives it needs "jwtsession proxy", or has to ask for a token itself. The
 command's signals and its exit code are its own; if it cannot be run the exit
-code is 126, and if there is no such command, 127. JWTSESSION_PASSWORD and
-JWTSESSION_REDIS_PASSWORD are taken out of its environment.`,
+code is 126, and if there is no such command, 127.
+
+JWTSESSION_BASE_URL, JWTSESSION_EMAIL and JWTSESSION_PROFILE are in its
+environment as well, as they were found; JWTSESSION_PASSWORD and
+JWTSESSION_REDIS_PASSWORD are taken out of it.`,
 		Example: `  jwtsession exec -- ./report.py
   jwtsession exec --env API_TOKEN -- make publish`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if variable == "" || strings.ContainsAny(variable, "=\x00") {
 				return &usageError{fmt.Errorf("--env is %q: give the name of a variable", variable)}
+			}
+			if err := want.validate(); err != nil {
+				return err
 			}
 			account, err := flags.resolve(cmd)
 			if err != nil {
@@ -46,12 +54,11 @@ JWTSESSION_REDIS_PASSWORD are taken out of its environment.`,
 			if err != nil {
 				return err
 			}
-			fresh.isAsked = cmd.Flags().Changed("min-life")
-			token, err := account.liveToken(cmd.Context(), fresh, cmd.ErrOrStderr())
+			token, err := account.liveToken(cmd.Context(), want, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			environment := append(withoutSecrets(os.Environ(), variable), variable+"="+token.AccessToken)
+			environment := account.environmentOf(os.Environ(), variable, token.AccessToken)
 			if err := runInPlace(program, args, environment); err != nil {
 				return notRunnable(args[0], err)
 			}
@@ -60,9 +67,26 @@ JWTSESSION_REDIS_PASSWORD are taken out of its environment.`,
 	}
 	cmd.Flags().SetInterspersed(false) // what follows the command is the command's
 	flags.register(cmd)
-	fresh.register(cmd)
+	want.register(cmd)
 	cmd.Flags().StringVar(&variable, "env", "JWTSESSION_TOKEN", "the `name` of the variable that has the token")
 	return cmd
+}
+
+// environmentOf is the command's: with the token, whose it is, and where it is
+// for. A jwtsession in it is for the same account.
+func (a *account) environmentOf(own []string, variable, token string) []string {
+	anew := map[string]string{variable: token, baseURLSetting.variable(): a.baseURL.value}
+	if a.email.value != "" {
+		anew[emailSetting.variable()] = a.email.value
+	}
+	if a.profile.value != "" {
+		anew[profileVariable] = a.profile.value
+	}
+	own = withoutSecrets(own, slices.Collect(maps.Keys(anew))...)
+	for _, name := range slices.Sorted(maps.Keys(anew)) {
+		own = append(own, name+"="+anew[name])
+	}
+	return own
 }
 
 // findProgram finds the program before anything is done for it.

@@ -42,6 +42,26 @@ func TestExecGivesACommandTheTokenAndNoPassword(t *testing.T) {
 	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 1})
 }
 
+// A jwtsession in the command is for the same account, as a profile has it too.
+func TestExecHandsOnTheAPIAndTheAccount(t *testing.T) {
+	b := newBox(t)
+	home := t.TempDir()
+	if err := os.Mkdir(filepath.Join(home, "jwtsession"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	profiles := "[work]\nemail = '" + sessiontest.Email + "'\nbase_url = '" + b.base + "'\npassword_command = 'echo " + sessiontest.Password + "'\n"
+	if err := os.WriteFile(filepath.Join(home, "jwtsession", "config.toml"), []byte(profiles), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b = b.with("XDG_CONFIG_HOME="+home, "JWTSESSION_BASE_URL=https://other.example.com", "JWTSESSION_EMAIL=other@example.com", "JWTSESSION_PASSWORD=other")
+	binary, _ := build()
+	code, stdout, stderr := b.run(t, "exec", "--profile", "work", "--", "sh", "-c", `echo "$JWTSESSION_BASE_URL $JWTSESSION_EMAIL $JWTSESSION_PROFILE"; test "$("$0" token)" = "$JWTSESSION_TOKEN"`, binary)
+	if want := b.base + " " + sessiontest.Email + " work\n"; code != exitOK || stdout != want {
+		t.Errorf("got code %d, %q and %q, want %q, and the same token within", code, stdout, stderr, want)
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 1})
+}
+
 func TestACommandThatCannotBeRunIsOneLineAndCausesNoSignIn(t *testing.T) {
 	b := newBox(t)
 	plain := filepath.Join(t.TempDir(), "plain")

@@ -29,6 +29,7 @@ func (a *account) explain(err error) error {
 		clock     x509.CertificateInvalidError
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError
+		coded     *codedError
 	)
 	isAnswer := errors.As(err, &api)
 	where := fmt.Sprintf("the base URL, %s (%s)", a.baseURL.value, a.baseURL.from)
@@ -36,8 +37,8 @@ func (a *account) explain(err error) error {
 		return &advisedError{err, fmt.Sprintf(format, args...), code}
 	}
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.As(err, &coded):
+		return err
 	case isAnswer && api.StatusCode == http.StatusBadRequest && strings.Contains(api.Message, "HTTP request to an HTTPS server"):
 		return advise(exitFailure, "the API speaks https: put https:// into %s", where)
 	case errors.Is(err, http.ErrSchemeMismatch):
@@ -45,11 +46,12 @@ func (a *account) explain(err error) error {
 	case errors.As(err, &clock) && clock.Reason == x509.Expired:
 		return advise(0, "check this machine's clock, which says %s", time.Now().Format(time.RFC3339))
 	case errors.As(err, &authority):
-		return advise(0, "if it is your own server, name a file with its certificate in SSL_CERT_FILE")
+		return advise(0, "if it is your own server, name a file with its certificate with --ca-file")
 	case errors.As(err, &name):
 		return advise(0, "check %s", where)
 	case errors.Is(err, jwtsession.ErrInvalidCredentials):
-		return advise(0, "the e-mail address is that of %s, and the password that of %s", a.emailFrom(), a.passwordFrom())
+		oddity, _ := a.oddity.Load().(string)
+		return advise(0, "the e-mail address is that of %s, and the password that of %s%s", a.emailFrom(), a.passwordFrom(), oddity)
 	case isAnswer && api.StatusCode == http.StatusNotFound:
 		return advise(0, "it is %s (%s)", a.baseURL.value, a.baseURL.from) // "check the base URL" has been said
 	case isAnswer && !api.Temporary(), errors.Is(err, jwtsession.ErrMalformedToken):

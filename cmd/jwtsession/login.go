@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,20 +28,54 @@ other commands find them there.
 
 The keyring holds one password for each e-mail address of each API. Of an API
 with several, --email or JWTSESSION_EMAIL chooses; else the last login counts.
-"jwtsession logout --forget" removes one.`,
+"jwtsession logout --forget" removes one.
+
+With --profile and a name that is new, it makes a profile of that name, with the
+e-mail address and, if one was given, the base URL.`,
 		Example: `  jwtsession login
+  jwtsession login --profile work --base-url https://api.example.com/v1
   pass show api | jwtsession login --email clerk@example.com --password-stdin`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := flags.takeNewProfile(); err != nil {
+				return &usageError{err}
+			}
 			account, err := flags.resolve(cmd)
 			if err != nil {
 				return err
 			}
-			return account.login(cmd, flags.passwordStdin)
+			if err := account.login(cmd, flags.passwordStdin); err != nil || flags.newProfile == "" {
+				return err
+			}
+			return account.saveProfile(cmd, flags.newProfile)
 		},
 	}
 	flags.registerAPI(cmd)
 	return cmd
+}
+
+// takeNewProfile has --profile name the profile to make, if there is none of the
+// name.
+func (f *accountFlags) takeNewProfile() error {
+	profiles, _, err := loadProfiles()
+	if _, found := profiles[f.profile]; !found && err == nil {
+		f.profile, f.newProfile = "", f.profile
+	}
+	return err
+}
+
+// saveProfile makes a profile of the login.
+func (a *account) saveProfile(cmd *cobra.Command, name string) error {
+	p := profile{emailSetting: a.email.value}
+	if a.baseURL.from != "default" {
+		p[baseURLSetting] = a.baseURL.value
+	}
+	path, err := addProfile(name, p)
+	if err != nil {
+		return &localError{fmt.Errorf("the password is in the keyring, but the profile could not be written: %w", err)}
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "The profile %s is in %s\n", printable(name), path)
+	return err
 }
 
 func (a *account) login(cmd *cobra.Command, fromInput bool) error {
@@ -92,7 +127,7 @@ func (a *account) ask(terminal *os.File, prompt io.Writer) (jwtsession.Credentia
 		c.Email = strings.TrimSpace(line)
 	}
 	fmt.Fprintf(prompt, "Password of %s: ", printable(c.Email))
-	password, err := term.ReadPassword(int(terminal.Fd()))
+	password, err := readHidden(terminal)
 	fmt.Fprintln(prompt)
 	if err != nil {
 		return c, fmt.Errorf("read the password: %w", err)
@@ -102,4 +137,31 @@ func (a *account) ask(terminal *os.File, prompt io.Writer) (jwtsession.Credentia
 		return c, &usageError{errors.New("a login needs an e-mail address and a password")}
 	}
 	return c, nil
+}
+
+// readHidden reads a line that the terminal does not show. Whatever ends the
+// program meanwhile, the terminal shows again what is typed.
+func readHidden(terminal *os.File) ([]byte, error) {
+	state, err := term.GetState(int(terminal.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	ending := make(chan os.Signal, 1)
+	signal.Notify(ending, endingSignals...)
+	defer signal.Stop(ending)
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(int(terminal.Fd()))
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return l.text, l.err
+	case <-ending:
+		return nil, errors.Join(errors.New("stopped"), term.Restore(int(terminal.Fd()), state))
+	}
 }

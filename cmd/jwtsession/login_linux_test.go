@@ -135,6 +135,18 @@ func TestALoginServesAllCommandsUntilItIsForgotten(t *testing.T) {
 		t.Errorf("status after it: got\n%s\nwant that there are no credentials", text)
 	}
 
+	// A login makes a profile of a name that is new.
+	made := b.command(t, "login", "--profile", "work", "--email", sessiontest.Email, "--password-stdin")
+	made.Stdin = strings.NewReader(sessiontest.Password + "\n")
+	if code, stdout, stderr := finish(t, made); code != exitOK || !strings.Contains(stdout, "The profile work is in ") {
+		t.Errorf("login --profile: got code %d, %q and %q, want a profile", code, stdout, stderr)
+	}
+	b.with("JWTSESSION_BASE_URL=https://other.example.com").token(t, "--profile", "work")
+	code, stdout, stderr = b.with("JWTSESSION_PROFILE=work").run(t, "profiles")
+	if want := "* work  " + sessiontest.Email + "  " + b.base + "  keyring or environment\n"; code != exitOK || stdout != want {
+		t.Errorf("profiles: got code %d, %q and %q, want %q", code, stdout, stderr, want)
+	}
+
 	again := b.command(t, "login", "--email", sessiontest.Email, "--password-stdin")
 	again.Stdin = strings.NewReader(sessiontest.Password + "\n")
 	if code, _, stderr := finish(t, again); code != exitOK {
@@ -142,6 +154,25 @@ func TestALoginServesAllCommandsUntilItIsForgotten(t *testing.T) {
 	}
 	b.token(t)
 	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 4, sessiontest.OpRevoke: 1})
+}
+
+// Ctrl-C and Ctrl-\ come while the terminal hides what is typed.
+func TestALoginThatIsStoppedLeavesATerminalThatShowsWhatIsTyped(t *testing.T) {
+	environment := secretService(t)
+	for name, key := range map[string]string{"Ctrl-C": "\x03", "Ctrl-\\": "\x1c"} {
+		b := boxAt(t, "https://api.example.com").with(environment...).with("JWTSESSION_PASSWORD=")
+		p := onOwnTerminal(t, b.command(t, "login"))
+		p.expect("Password of clerk@example.com: ")
+		p.awaitEcho(false)
+		if _, err := p.side.WriteString(key); err != nil {
+			t.Fatal(err)
+		}
+		p.Wait()
+		if code := p.ProcessState.ExitCode(); code != exitFailure {
+			t.Errorf("%s: got code %d, want %d", name, code, exitFailure)
+		}
+		p.awaitEcho(true)
+	}
 }
 
 func TestALoginWithoutAKeyringSaysSoBeforeItAsks(t *testing.T) {

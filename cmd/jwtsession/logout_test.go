@@ -50,3 +50,33 @@ func TestALogoutWithoutCredentialsIsAnError(t *testing.T) {
 		t.Errorf("got code %d, %q and %q, want %d and that there is no password", code, stdout, stderr, exitUsage)
 	}
 }
+
+func TestALocalLogoutForgetsTheSessionAndCallsNobody(t *testing.T) {
+	b := newBox(t)
+	b.token(t)
+	if code, stdout, _ := b.run(t, "logout", "--local"); code != exitOK || !strings.Contains(stdout, "Removed the session of clerk@example.com") || !strings.Contains(stdout, "the API was not called") {
+		t.Errorf("got code %d and %q, want that the session was removed", code, stdout)
+	}
+	if code, stdout, _ := b.run(t, "logout", "--local"); code != exitOK || !strings.Contains(stdout, "There is nothing of clerk@example.com") {
+		t.Errorf("once more: got code %d and %q, want that there is nothing", code, stdout)
+	}
+	b.token(t)
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 2})
+}
+
+func TestACacheIsClearedOfAllAccountsAndTheirRefusals(t *testing.T) {
+	b := newBox(t)
+	b.with("JWTSESSION_EMAIL=another@example.com").run(t, "token")
+	b.token(t)
+	if code, stdout, stderr := b.run(t, "cache", "clear"); code != exitOK || !strings.HasPrefix(stdout, "Removed 2 entries from ") {
+		t.Errorf("got code %d, %q and %q, want that two entries were removed", code, stdout, stderr)
+	}
+	if code, stdout, _ := b.run(t, "cache", "clear"); code != exitOK || !strings.HasPrefix(stdout, "Removed 0 entries from ") {
+		t.Errorf("once more: got code %d and %q, want none", code, stdout)
+	}
+	b.token(t)
+	if code, _, stderr := b.run(t, "cache", "clear", "--cache", "redis://localhost"); code != exitUsage || !strings.Contains(stderr, "logout --local") {
+		t.Errorf("of Redis: got code %d and %q, want %d and what to use", code, stderr, exitUsage)
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 3})
+}

@@ -60,7 +60,7 @@ func start(t *testing.T, environment []string, args ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{Cmd: exec.Command(binary, args...), stderr: new(bytes.Buffer)}
-	p.Env = append(os.Environ(), environment...)
+	p.Env = withoutEmpty(append(os.Environ(), environment...))
 	p.Stderr = p.stderr
 	stdout, err := p.StdoutPipe()
 	if err != nil {

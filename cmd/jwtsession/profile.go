@@ -16,20 +16,15 @@ import (
 )
 
 // profile is a table of the configuration file: an account by a name.
-type profile struct {
-	Email           string `toml:"email"`
-	BaseURL         string `toml:"base_url"`
-	PasswordCommand string `toml:"password_command"`
-	PasswordFile    string `toml:"password_file"`
-	Cache           string `toml:"cache"`
-}
+type profile map[settingName]string
 
 const defaultProfile = "default"
 
 // profilesHelp tells where profiles are, and what is in them.
 const profilesHelp = `Profiles are the tables of jwtsession/config.toml in the user's configuration
 directory: ~/.config, on macOS ~/Library/Application Support, on Windows
-%AppData%. All of their keys may be left out.
+%AppData%. All of their keys may be left out; they are named as the flags are.
+"jwtsession login --profile NAME" makes one, "jwtsession profiles" lists them.
   [work]
   email = "clerk@example.com"
   base_url = "https://api.example.com/v1"
@@ -51,25 +46,51 @@ func loadProfiles() (profiles map[string]profile, path string, err error) {
 	if err != nil {
 		return nil, "the user's configuration directory", nil // a service may have no home
 	}
-	known, err := toml.DecodeFile(path, &profiles)
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, path, nil
 	}
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
+	if err != nil {
 		return nil, path, fmt.Errorf("read the profiles: %w", err)
 	}
-	if err != nil {
-		return nil, path, fmt.Errorf("%s: %w; profiles are tables such as [work], see jwtsession --help", path, err)
+	defer file.Close()
+	if err := refuseWritable(file); err != nil {
+		return nil, path, fmt.Errorf("read the profiles: %w", err)
 	}
-	unknown := known.Undecoded()
-	switch {
-	case len(unknown) == 0:
-		return profiles, path, nil
-	case unknown[0][len(unknown[0])-1] == "password":
-		return nil, path, fmt.Errorf("%s has a password in it: take it out, and use password_command, password_file or jwtsession login", path)
+	const advice = "profiles are tables such as [work], see jwtsession --help"
+	if _, err = toml.NewDecoder(file).Decode(&profiles); err != nil {
+		return nil, path, fmt.Errorf("%s: %w; %s", path, err, advice)
 	}
-	return nil, path, fmt.Errorf("%s: nothing is called %s: a profile has email, base_url, password_command, password_file and cache", path, unknown[0])
+	for _, name := range slices.Sorted(maps.Keys(profiles)) {
+		if profiles[name] == nil { // what the decoder makes of a value
+			return nil, path, fmt.Errorf("%s: %s is no profile; %s", path, name, advice)
+		}
+		if err := profiles[name].validate(name); err != nil {
+			return nil, path, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return profiles, path, nil
+}
+
+func (p profile) validate(name string) error {
+	for _, key := range slices.Sorted(maps.Keys(p)) {
+		switch {
+		case key == "password":
+			return errors.New("it has a password in it: take it out, and use password_command, password_file or jwtsession login")
+		case !slices.ContainsFunc(settingFlags, func(s settingFlag) bool { return s.name == key }):
+			return fmt.Errorf("nothing is called %s.%s: a profile has %s", name, key, inWords(profileKeys()))
+		case p[key] == "":
+			return fmt.Errorf("%s.%s is empty: give it a value, or take it out", name, key)
+		}
+	}
+	return nil
+}
+
+func profileKeys() (keys []string) {
+	for _, s := range settingFlags {
+		keys = append(keys, string(s.name))
+	}
+	return keys
 }
 
 // findProfile returns what the profile has to say that --profile or the
@@ -91,7 +112,7 @@ func findProfile(flag string, stderr io.Writer) (settings, setting, error) {
 	case !found:
 		return settings{}, setting{}, fmt.Errorf("no profile %q (%s): %s has %s", name.value, name.from, path,
 			strings.Join(slices.Sorted(maps.Keys(profiles)), ", "))
-	case p.PasswordFile != "" && p.PasswordCommand != "":
+	case p[passwordFileSetting] != "" && p[passwordCommandSetting] != "":
 		return settings{}, setting{}, fmt.Errorf("profile %q in %s has both password_file and password_command: leave one", name.value, path)
 	}
 	return p.settings("profile "+name.value, filepath.Dir(path), stderr), setting{name.value, path}, nil
@@ -100,25 +121,33 @@ func findProfile(flag string, stderr io.Writer) (settings, setting, error) {
 // settings are what the profile has to say. Its file names are relative to
 // directory.
 func (p profile) settings(from, directory string, stderr io.Writer) settings {
-	s := settings{
-		baseURL: setting{p.BaseURL, from},
-		email:   setting{p.Email, from},
-		cache:   setting{p.Cache, from},
-	}
-	switch {
-	case p.PasswordFile != "":
-		path := p.PasswordFile
-		if rest, inHome := strings.CutPrefix(path, "~/"); inHome {
-			home, _ := os.UserHomeDir()
-			path = filepath.Join(home, rest)
-		} else if !filepath.IsAbs(path) {
-			path = filepath.Join(directory, path)
+	s := settings{values: map[settingName]setting{}}
+	for name, value := range p {
+		if name.isPath() {
+			value = absolute(value, directory)
 		}
-		s.password = passwordFromFile(path, "password_file "+path+" of "+from)
-	case p.PasswordCommand != "":
-		s.password = passwordFromCommand(p.PasswordCommand, "password_command of "+from, stderr)
+		s.values[name] = setting{value, from}
+	}
+	file, command := s.values[passwordFileSetting].value, s.values[passwordCommandSetting].value
+	switch {
+	case file != "":
+		s.password = passwordFromFile(file, "password_file "+file+" of "+from)
+	case command != "":
+		s.password = passwordFromCommand(command, "password_command of "+from, stderr)
 	}
 	return s
+}
+
+// absolute is a path of a profile: ~ is the user's home.
+func absolute(path, directory string) string {
+	if rest, inHome := strings.CutPrefix(path, "~/"); inHome {
+		home, _ := os.UserHomeDir()
+		return filepath.Join(home, rest)
+	}
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(directory, path)
 }
 
 func completeProfiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

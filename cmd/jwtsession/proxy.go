@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"github.com/jwtsession/jwtsession"
@@ -170,7 +169,7 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 			return err
 		}
 		a.closeSource = closeSource
-		o.APIs = append(o.APIs, proxy.API{Name: a.name, BaseURL: a.baseURL.value, Source: source})
+		o.APIs = append(o.APIs, proxy.API{Name: a.name, BaseURL: a.baseURL.value, Source: source, Transport: a.proxyTransport()})
 	}
 	if running.Proxy, err = proxy.Listen(o.Config); err != nil {
 		return err
@@ -192,11 +191,11 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "The proxy is at %s%s, for the API at %s\n", running.URL(), below, a.baseURL.value)
 	}
-	tellSystemd(daemon.SdNotifyReady)
+	tellSystemd("READY=1")
 	told := make(chan struct{})
 	context.AfterFunc(ctx, func() {
 		defer close(told)
-		tellSystemd(daemon.SdNotifyStopping)
+		tellSystemd("STOPPING=1")
 	})
 	err = running.Serve(ctx)
 	stop()
@@ -370,6 +369,3 @@ func (p *signedInProxy) reload(ctx context.Context, cmd *cobra.Command, a *proxi
 	newer.closeSource = closeSource
 	return &newer, nil
 }
-
-// tellSystemd tells the service manager, if there is one, what it should know.
-func tellSystemd(state string) { _, _ = daemon.SdNotify(false, state) }

@@ -42,12 +42,12 @@ Errors are one line on stderr. The exit code is
   0  if all went well
   1  if something else failed
   2  if the command line, the environment or a profile is wrong, or without
-     credentials
+     credentials, or if they cannot be read
   3  if the API refused the e-mail address and the password, or the token
   4  if the API could not be reached, or could not answer for now`,
 		Example: `  export JWTSESSION_EMAIL=clerk@example.com   # and JWTSESSION_PASSWORD, or
   jwtsession login                            # into the keyring, once
-  curl -H "$(jwtsession token --output header)" https://api.pacerpro.com/v1/...`,
+  jwtsession api GET /matters`,
 		Version:       jwtsession.Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -55,23 +55,24 @@ Errors are one line on stderr. The exit code is
 			if len(args) == 0 {
 				return nil
 			}
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				return fmt.Errorf("unknown command %q: did you mean %q?", args[0], near[0])
-			}
-			return fmt.Errorf("unknown command %q: see jwtsession --help", args[0])
+			return unknownCommand(cmd, args[0])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.SetUsageTemplate(strings.NewReplacer(
 		"FlagUsages", "FlagUsagesWrapped 80",
 		" for more information about a command", " for more about it", // fits into 80 columns
 	).Replace(root.UsageTemplate()))
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(
+		newAPICommand(),
+		newCacheCommand(),
 		newDemoCommand(),
 		newExecCommand(),
 		newLoginCommand(),
 		newLogoutCommand(),
+		newProfilesCommand(),
 		newProxyCommand(),
 		newServeCommand(),
 		newStatusCommand(),
@@ -109,6 +110,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func watchBeginning(cmd *cobra.Command, begun *bool) {
 	if begin := cmd.RunE; begin != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if err := emptyFlag(cmd); err != nil {
+				return err
+			}
 			*begun = true
 			return begin(cmd, args)
 		}
@@ -131,6 +135,15 @@ type localError struct{ err error }
 func (e *localError) Error() string { return e.err.Error() }
 func (e *localError) Unwrap() error { return e.err }
 
+// codedError is an error that says what it means to a script.
+type codedError struct {
+	err  error
+	code int
+}
+
+func (e *codedError) Error() string { return e.err.Error() }
+func (e *codedError) Unwrap() error { return e.err }
+
 // quietError ends the program with a code and without a word: there has been one.
 type quietError struct{ code int }
 
@@ -147,12 +160,15 @@ func exitCode(err error) int {
 		trust   *tls.CertificateVerificationError
 		advised *advisedError
 		local   *localError
+		coded   *codedError
 	)
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &quiet):
 		return quiet.code
+	case errors.As(err, &coded):
+		return coded.code
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &advised) && advised.code != 0:

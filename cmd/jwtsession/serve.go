@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 	"unicode"
@@ -27,6 +28,7 @@ type serveOptions struct {
 	latency         time.Duration
 	skew            time.Duration
 	tls             bool
+	keyFile         string
 	faults          faultList
 }
 
@@ -64,6 +66,7 @@ A fault makes calls go wrong, in the order given: OPERATION:FAULT[:CALLS].
 	flags.DurationVar(&o.latency, "latency", 0, "how long each session call takes")
 	flags.DurationVar(&o.skew, "clock-skew", 0, "how far the server's clock is ahead of this machine's")
 	flags.BoolVar(&o.tls, "tls", false, "serve HTTPS, with a certificate that nobody trusts")
+	flags.StringVar(&o.keyFile, "signing-key-file", "", "sign the tokens (HS256) with the content of this `file`, for clients that verify them")
 	flags.Var(&o.faults, "fault", "make calls go wrong as this `fault` says, see above; may be repeated")
 	return cmd
 }
@@ -77,7 +80,18 @@ func serve(ctx context.Context, o serveOptions, out io.Writer) error {
 	defer stop()
 
 	calls := log.New(out, "", log.Ltime|log.Lmicroseconds)
-	box, err := sessiontest.Start(o.server(func(c sessiontest.Call) { calls.Print(describeCall(c)) })...)
+	options := o.server(func(c sessiontest.Call) { calls.Print(describeCall(c)) })
+	if o.keyFile != "" {
+		key, err := os.ReadFile(o.keyFile)
+		switch {
+		case err != nil:
+			return &usageError{fmt.Errorf("read the signing key (--signing-key-file): %w", err)}
+		case len(key) == 0:
+			return &usageError{errors.New("the signing key (--signing-key-file) is empty")}
+		}
+		options = append(options, sessiontest.WithSigningKey(key))
+	}
+	box, err := sessiontest.Start(options...)
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with --addr", err)
 	}

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
@@ -264,5 +267,28 @@ func TestServeSaysThatItsPortIsTaken(t *testing.T) {
 	code, _, stderr := commandLine(t, "serve", "--addr", address)
 	if code != exitFailure || !strings.Contains(stderr, "choose another address with --addr") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("got code %d and %q, want %d and what to do", code, stderr, exitFailure)
+	}
+}
+
+func TestTheBoxSignsItsTokensWithTheKeyInAFile(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte("a key that clients know as well"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	token := newBox(t, "--signing-key-file", key).token(t)
+	verify := func(key string) error {
+		_, err := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"})).Parse(token, func(*jwt.Token) (any, error) { return []byte(key), nil })
+		return err
+	}
+	if err := verify("a key that clients know as well"); err != nil {
+		t.Errorf("got %v, want a token that can be verified", err)
+	}
+	if err := verify("another key"); err == nil {
+		t.Error("another key: got no error, want one")
+	}
+	for name, content := range map[string]string{"/no/such/file": "no such file", os.DevNull: "is empty"} {
+		if code, _, stderr := commandLine(t, "serve", "--signing-key-file", name); code != exitUsage || !strings.Contains(stderr, content) {
+			t.Errorf("%s: got code %d and %q, want %d and %q", name, code, stderr, exitUsage, content)
+		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 func newStatusCommand() *cobra.Command {
 	var flags accountFlags
+	var check bool
 	output := choice{value: "text", of: []string{"text", "json"}}
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -28,10 +29,15 @@ func newStatusCommand() *cobra.Command {
 		Long: `Show whose session is in the cache, how long it lives on, and where each of the
 settings comes from.
 
-It only looks: it neither signs in nor refreshes, makes no call to the API, and
-shows neither the password nor the token. Of the token's claims, the jti is
-shortened to 8 characters. The exit code is 0 also if there is no session.`,
+Without --check it only looks: it neither signs in nor refreshes, makes no call
+to the API, and shows neither the password nor the token. Of the token's claims,
+the jti is shortened to 8 characters. The exit code is 0 also if there is no
+session.
+
+--check is for scripts: without a live session the exit code is 1. If a refresh
+is due it is made, and if that fails the exit code is 4.`,
 		Example: `  jwtsession status
+  jwtsession status --check >/dev/null || jwtsession token
   jwtsession status --output json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -41,16 +47,45 @@ shortened to 8 characters. The exit code is 0 also if there is no session.`,
 			}
 			report := account.look(cmd.Context())
 			if output.value == "json" {
-				encoder := json.NewEncoder(cmd.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(report)
+				err = printJSON(cmd.OutOrStdout(), report)
+			} else {
+				err = report.print(cmd.OutOrStdout())
 			}
-			return report.print(cmd.OutOrStdout())
+			if err != nil || !check {
+				return err
+			}
+			return account.check(cmd, report)
 		},
 	}
 	flags.register(cmd)
 	output.register(cmd, "the report")
+	cmd.Flags().BoolVar(&check, "check", false, "exit with 1 if there is no live session, and with 4 if a refresh is due and fails")
 	return cmd
+}
+
+// check has the exit code tell how the session stands. It renews a session whose
+// refresh is due, as the next command would.
+func (a *account) check(cmd *cobra.Command, r report) error {
+	if !r.Live {
+		return &quietError{exitFailure} // the report says why
+	}
+	if !r.Session.RefreshIsDue {
+		return nil
+	}
+	token, err := a.liveToken(cmd.Context(), demand{}, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	if !token.Expiry.After(r.Session.ExpiresAt) {
+		return &codedError{errors.New("the session's refresh is due, and could not be had"), exitUnreachable}
+	}
+	return nil
+}
+
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
 }
 
 // report is what status shows.

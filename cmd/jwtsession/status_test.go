@@ -48,7 +48,7 @@ func TestStatusShowsTheSessionAndNoSecret(t *testing.T) {
 		t.Fatalf("--output json: got code %d and error %v", code, err)
 	}
 	s := got.Session
-	if got.Account != (found{sessiontest.Email, emailVariable}) || got.Password != (found{"", passwordVariable}) || got.BaseURL.Value != b.base || !strings.HasPrefix(b.base, got.Origin+"/") ||
+	if got.Account != (found{sessiontest.Email, emailSetting.variable()}) || got.Password != (found{"", passwordVariable}) || got.BaseURL.Value != b.base || !strings.HasPrefix(b.base, got.Origin+"/") ||
 		got.Cache.Kind != "file" || !got.Live || s.RefreshIsDue || s.SecondsLeft < 800 || s.SecondsLeft > 900 || !s.RefreshAt.Before(s.ExpiresAt) || s.Claims["sub"] != 1.0 {
 		t.Errorf("--output json: got %s", output)
 	}
@@ -83,7 +83,7 @@ func TestStatusOnlyLooksWhateverItFinds(t *testing.T) {
 				server := sessiontest.NewServer(sessiontest.InMemory(), sessiontest.WithTokenLife(15*time.Minute))
 				defer server.Close()
 				a, connect := inMemory(server)
-				if _, err := a.liveToken(t.Context(), freshness{}, t.Output(), connect); err != nil {
+				if _, err := a.liveToken(t.Context(), demand{}, t.Output(), connect); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(c.after)
@@ -158,4 +158,29 @@ func TestTheClaimsOfATokenAreShownAsText(t *testing.T) {
 	if got := claimsOf("opaque"); got != nil {
 		t.Errorf("a token that is no JWT: got %v, want no claims", got)
 	}
+}
+
+func TestACheckTellsScriptsHowTheSessionStands(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "--token-life", "20s", "--fault", "refresh:503:1")
+	if code, stdout, stderr := b.run(t, "status", "--check"); code != exitFailure || !strings.Contains(stdout, "there is no session in the cache") || stderr != "" {
+		t.Errorf("without a session: got code %d, %q and %q, want %d", code, stdout, stderr, exitFailure)
+	}
+	first := b.token(t)
+	if code, stdout, stderr := b.run(t, "status", "--check"); code != exitOK || !strings.Contains(stdout, "live") || stderr != "" {
+		t.Errorf("with one: got code %d, %q and %q, want %d", code, stdout, stderr, exitOK)
+	}
+	for begin := time.Now(); time.Since(begin) < 16100*time.Millisecond; {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if code, _, stderr := b.run(t, "status", "--check"); code != exitUnreachable || !strings.Contains(stderr, "due, and could not be had") {
+		t.Errorf("a refresh that fails: got code %d and %q, want %d", code, stderr, exitUnreachable)
+	}
+	if code, _, stderr := b.run(t, "status", "--check"); code != exitOK {
+		t.Errorf("a refresh that works: got code %d and %q, want %d", code, stderr, exitOK)
+	}
+	if b.token(t) == first {
+		t.Error("got the same token, want the refreshed one")
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 1, sessiontest.OpRefresh: 2})
 }

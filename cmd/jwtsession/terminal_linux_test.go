@@ -81,8 +81,8 @@ func (p *terminal) expect(text string) {
 	}
 }
 
-// enter types a line, once the terminal echoes what is typed, or does not.
-func (p *terminal) enter(line string, isEchoed bool) {
+// awaitEcho waits until the terminal echoes what is typed, or does not.
+func (p *terminal) awaitEcho(isEchoed bool) {
 	p.t.Helper()
 	for begin := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		mode, err := unix.IoctlGetTermios(int(p.side.Fd()), unix.TCGETS)
@@ -90,12 +90,18 @@ func (p *terminal) enter(line string, isEchoed bool) {
 			p.t.Fatal(err)
 		}
 		if (mode.Lflag&unix.ECHO != 0) == isEchoed {
-			break
+			return
 		}
 		if time.Since(begin) > patience {
 			p.t.Fatalf("waited %v for the terminal to echo: %v", patience, isEchoed)
 		}
 	}
+}
+
+// enter types a line, once the terminal echoes what is typed, or does not.
+func (p *terminal) enter(line string, isEchoed bool) {
+	p.t.Helper()
+	p.awaitEcho(isEchoed)
 	if _, err := p.side.WriteString(line + "\n"); err != nil {
 		p.t.Fatal(err)
 	}
@@ -140,5 +146,83 @@ func TestAPasswordFromStandardInputIsNotTypedInTheOpen(t *testing.T) {
 	p := onOwnTerminal(t, b.command(t, "token", "--password-stdin"))
 	if code, output := p.exit(); code != exitUsage || !strings.Contains(output, "use jwtsession login") {
 		t.Errorf("got code %d and %q, want %d and to use login", code, output, exitUsage)
+	}
+}
+
+// resize makes the terminal that large, before or while a command runs on it.
+func (p *terminal) resize(columns, rows uint16) {
+	p.t.Helper()
+	if err := unix.IoctlSetWinsize(int(p.side.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: columns, Row: rows}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// A person stops the demo, makes the window smaller, and goes on.
+func TestTheDemoLeavesTheTerminalInOrderWhenItIsStoppedAndDrawsAnewThen(t *testing.T) {
+	t.Parallel()
+	b := &box{environment: []string{"TERM=xterm-256color", "NO_COLOR=1"}}
+	// A shell with jobs stands between, as a person's does.
+	shell := b.command(t)
+	shell.Path, shell.Args = "/bin/sh", []string{"sh", "-c", `set -m; stty cols 80 rows 24; "$0" demo --duration 5s; read line; fg; exit $?`, shell.Path}
+	p := onOwnTerminal(t, shell)
+	p.expect("own on this machine; nothing leaves it")
+	p.expect("signed in")
+	p.expect("open") // 80 columns have it
+	p.mark()
+	demo := childOf(t, shell.Process.Pid)
+	if _, err := p.side.WriteString("\x1a"); err != nil { // Ctrl-Z
+		t.Fatal(err)
+	}
+	p.expect("\x1b[?25h")
+	awaitState(t, demo, "T")
+	p.resize(60, 15)
+	p.mark()
+	if _, err := p.side.WriteString("\n"); err != nil {
+		t.Fatal(err)
+	}
+	p.expect("\x1b[?25l\x1b[H")
+	p.expect("revoked\x1b[K\r\n\x1b[J")
+	if strings.Contains(p.seen, " open") {
+		t.Errorf("got the picture for 80 columns, want the one for 60:\n%q", p.seen)
+	}
+	p.resize(70, 20)
+	p.mark()
+	p.expect("\x1b[H")
+	if code, output := p.exit(); code != 0 || !strings.Contains(output, "requests that failed") {
+		t.Errorf("got code %d and %q, want the summary", code, output)
+	}
+}
+
+// mark forgets what has been seen.
+func (p *terminal) mark() { p.seen = "" }
+
+// childOf is the process that a process has started.
+func childOf(t *testing.T, pid int) int {
+	t.Helper()
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var child int
+	if _, err := fmt.Sscan(string(content), &child); err != nil {
+		t.Fatalf("process %d has no child: %v", pid, err)
+	}
+	return child
+}
+
+// awaitState waits until a process is in that state.
+func awaitState(t *testing.T, pid int, state string) {
+	t.Helper()
+	for begin := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(stat), ") "+state+" ") {
+			return
+		}
+		if time.Since(begin) > patience {
+			t.Fatalf("waited %v for process %d to be in the state %s: %s", patience, pid, state, stat)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -13,14 +14,22 @@ import (
 	"github.com/jwtsession/jwtsession"
 )
 
-// freshness is how long a token has to live on to be of use.
-type freshness struct {
-	minLife time.Duration
-	isAsked bool // by a flag
+// demand is what a caller asks of a token.
+type demand struct {
+	minLife time.Duration // how long it has to live on; zero: as long as the source thinks right
+	retry   bool          // what is remembered of a failure does not count
 }
 
-func (f *freshness) register(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&f.minLife, "min-life", time.Minute, "how long the token should live on: with less left, wait for its refresh")
+func (d *demand) register(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&d.minLife, "min-life", 0, "how long the token has to live on: one with less left is refreshed, and if that cannot be, the exit code is 4")
+	cmd.Flags().BoolVar(&d.retry, "retry", false, "ask the API now, also if it is remembered to have refused")
+}
+
+func (d demand) validate() error {
+	if d.minLife < 0 {
+		return &usageError{fmt.Errorf("--min-life is %v: give zero or more", d.minLife)}
+	}
+	return nil
 }
 
 // longestRefreshWait bounds the wait for a refresh: the token is live meanwhile.
@@ -28,8 +37,9 @@ const longestRefreshWait = 5 * time.Second
 
 func newTokenCommand() *cobra.Command {
 	var flags accountFlags
-	var fresh freshness
-	output := choice{value: "text", of: []string{"text", "json", "header"}}
+	var want demand
+	var file string
+	output := choice{value: "text", of: []string{"text", "json", "header", "exec-credential"}}
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Print a live token",
@@ -38,23 +48,38 @@ func newTokenCommand() *cobra.Command {
 The token comes from the cache, without a call to the API. If there is none it
 signs in. If the refresh of the token is due, which is from 70 to 80 % of its
 life on, it is refreshed first; should that fail or take longer than 5 s, the
-present one is printed while it lives.
+present one is printed while it lives. --min-life asks for more.
+
+A refusal is remembered, for a minute at first and for up to fifteen, and for
+all commands that share the cache: meanwhile the API is not asked again with the
+same password. --retry asks it now.
 
 --output json has the token and when it expires (RFC 3339; left out if that is
-unknown), and --output header a header line, "Authorization: Bearer ...".
+unknown), --output header a header line, "Authorization: Bearer ...", and
+--output exec-credential is for kubectl (exec in a kubeconfig).
+
+--write keeps a file fresh, for programs that read their token from one: the
+file has the token and nothing else, is for its owner alone, and is replaced in
+one step. It runs until it is stopped, and leaves the file as it is.
 
 Where the API, the e-mail address and the password come from: see
 jwtsession --help.`,
-		Example: `  curl -H "Authorization: Bearer $(jwtsession token)" https://api.pacerpro.com
-  jwtsession token --output header | curl -H @- https://api.pacerpro.com`,
+		Example: `  jwtsession token --output header | curl -H @- https://api.pacerpro.com/v1/...
+  TOKEN=$(jwtsession token --min-life 5m) || exit
+  jwtsession token --write /run/app/token`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := want.validate(); err != nil {
+				return err
+			}
 			account, err := flags.resolve(cmd)
 			if err != nil {
 				return err
 			}
-			fresh.isAsked = cmd.Flags().Changed("min-life")
-			token, err := account.liveToken(cmd.Context(), fresh, cmd.ErrOrStderr())
+			if file != "" {
+				return account.keepFresh(cmd, file)
+			}
+			token, err := account.liveToken(cmd.Context(), want, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -62,8 +87,12 @@ jwtsession --help.`,
 		},
 	}
 	flags.register(cmd)
-	fresh.register(cmd)
+	want.register(cmd)
 	output.register(cmd, "the token")
+	cmd.Flags().StringVar(&file, "write", "", "write the token into this `file`, and keep it fresh there until stopped")
+	for _, other := range []string{"output", "min-life", "retry"} {
+		cmd.MarkFlagsMutuallyExclusive("write", other)
+	}
 	return cmd
 }
 
@@ -76,18 +105,28 @@ func printToken(out io.Writer, format string, token *oauth2.Token) (err error) {
 		}{token.AccessToken, token.Expiry})
 	case "header":
 		_, err = fmt.Fprintln(out, "Authorization: Bearer", token.AccessToken)
+	case "exec-credential":
+		err = json.NewEncoder(out).Encode(execCredentialOf(token))
 	default:
 		_, err = fmt.Fprintln(out, token.AccessToken)
 	}
 	return err
 }
 
-// liveToken returns a token that lives on as long as is asked for, if such a one
-// can be had, and else one that is live. What is no reason to fail goes to stderr.
-func (a *account) liveToken(ctx context.Context, fresh freshness, stderr io.Writer, changes ...func(*jwtsession.Config)) (*oauth2.Token, error) {
+// liveToken returns a token as it is wanted, and else one that is live. What is
+// no reason to fail goes to stderr.
+func (a *account) liveToken(ctx context.Context, want demand, stderr io.Writer, changes ...func(*jwtsession.Config)) (*oauth2.Token, error) {
+	// Read once, before the clock of the sign-in runs: a password that cannot be
+	// had is no fault of the network's.
+	credentials, err := a.Retrieve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var asked counter
 	events := make(chan jwtsession.Event, 64)
 	var warning error // known once the source is closed
-	ts, closeAll, err := a.open(ctx, append(changes, func(c *jwtsession.Config) {
+	changes = append(changes, asked.countIn, func(c *jwtsession.Config) {
+		c.Credentials = credentials
 		c.OnEvent = func(e jwtsession.Event) {
 			if e.Kind == jwtsession.EventCacheFailed && warning == nil {
 				warning = e.Err // the first one says it
@@ -97,36 +136,62 @@ func (a *account) liveToken(ctx context.Context, fresh freshness, stderr io.Writ
 			default: // it matters which of them come, not how many
 			}
 		}
-	})...)
-	if err != nil {
-		return nil, err
+	})
+	token, err := a.tokenOf(ctx, want, events, changes)
+	if err != nil && want.retry && asked.calls.Load() == 0 {
+		if _, err := a.forget(ctx, credentials); err != nil {
+			return nil, fmt.Errorf("forget what the cache has of the account: %w", err)
+		}
+		token, err = a.tokenOf(ctx, want, events, changes)
 	}
-	token, err := ts.TokenContext(ctx)
-	if err == nil && fresh.wantsRefresh(ts.Status()) {
-		awaitRefresh(ctx, events, token.Expiry)
-		token, err = ts.TokenContext(ctx)
+	err = a.explain(err)
+	if isAnswer(err) && asked.calls.Load() == 0 {
+		err = &advisedError{err, "nobody was asked now: --retry does", exitCode(err)}
 	}
-	closeAll()
 	if warning != nil {
 		fmt.Fprintln(stderr, "jwtsession: warning:", oneLine(warning))
 	}
+	return token, err
+}
+
+// tokenOf returns the token of a source that lives no longer than the call.
+func (a *account) tokenOf(ctx context.Context, want demand, events <-chan jwtsession.Event, changes []func(*jwtsession.Config)) (*oauth2.Token, error) {
+	ts, closeAll, err := a.open(ctx, changes...)
 	if err != nil {
-		return nil, a.explain(err)
+		return nil, err
 	}
-	if left := time.Until(token.Expiry); fresh.isAsked && !token.Expiry.IsZero() && left < fresh.minLife {
-		fmt.Fprintf(stderr, "jwtsession: warning: the token has %v left, and there is none that lives longer\n", left.Truncate(time.Second))
+	defer closeAll()
+	token, err := ts.TokenContext(ctx)
+	if err != nil || token.Expiry.IsZero() {
+		return token, err
+	}
+	if status := ts.Status(); !status.RefreshAt.IsZero() && time.Until(status.RefreshAt) <= 0 {
+		awaitRefresh(ctx, events, token.Expiry)
+		if token, err = ts.TokenContext(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if time.Until(token.Expiry) >= want.minLife {
+		return token, nil
+	}
+	ts.Invalidate(token.AccessToken) // which asks the server for a newer one
+	if token, err = ts.TokenContext(ctx); err != nil {
+		return nil, err
+	}
+	if left := time.Until(token.Expiry); left < want.minLife && !token.Expiry.IsZero() {
+		err := fmt.Errorf("the token has %v left, and --min-life is %v: there is none that lives longer", left.Truncate(time.Second), want.minLife)
+		if problem := ts.Status().LastError; problem != nil {
+			err = fmt.Errorf("%w; %w", err, problem)
+		}
+		return nil, &codedError{err, exitUnreachable}
 	}
 	return token, nil
 }
 
-// wantsRefresh reports whether the token should be refreshed before anybody gets
-// it, and is about to be: the source itself decides when.
-func (f freshness) wantsRefresh(s jwtsession.Status) bool {
-	if s.ExpiresAt.IsZero() || s.RefreshAt.IsZero() {
-		return false
-	}
-	wait := time.Until(s.RefreshAt)
-	return wait <= 0 || time.Until(s.ExpiresAt) < f.minLife && wait < longestRefreshWait
+// isAnswer reports whether a server has said it.
+func isAnswer(err error) bool {
+	var api *jwtsession.APIError
+	return errors.As(err, &api)
 }
 
 // awaitRefresh returns when there is a session that expires later, when the

@@ -83,7 +83,7 @@ func inMemory(server *sessiontest.Server) (*account, func(*jwtsession.Config)) {
 			return sessiontest.Password, nil
 		}},
 		timeout: defaultTimeout,
-		store: store{"memory", "memory", func(context.Context) (cache.Cache, func(), error) {
+		store: store{"memory", "memory", "", func(context.Context) (cache.Cache, func(), error) {
 			return sessions, func() {}, nil
 		}},
 	}
@@ -98,7 +98,7 @@ func TestARefreshThatFailsDelaysTheTokenByAFewSecondsAtMost(t *testing.T) {
 	}{
 		"a refresh that works":                {sessiontest.Fault{Delay: time.Second}, time.Second, true},
 		"an outage":                           {sessiontest.Fault{Status: 503}, 0, false},
-		"a server that does not answer":       {sessiontest.Fault{Hang: true}, longestRefreshWait, false},
+		"a server that does not answer":       {sessiontest.Fault{Hang: true}, longestRefreshWait + time.Second, false}, // in which Close would store a late answer
 		"a refused refresh, and so a sign-in": {sessiontest.Fault{Status: 401}, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -106,14 +106,14 @@ func TestARefreshThatFailsDelaysTheTokenByAFewSecondsAtMost(t *testing.T) {
 				server := sessiontest.NewServer(sessiontest.InMemory(), sessiontest.WithTokenLife(15*time.Minute))
 				defer server.Close()
 				a, connect := inMemory(server)
-				first, err := a.liveToken(t.Context(), freshness{}, t.Output(), connect)
+				first, err := a.liveToken(t.Context(), demand{}, t.Output(), connect)
 				if err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(12*time.Minute + time.Second)
 				server.Inject(sessiontest.OpRefresh, 1, c.fault)
 				begin := time.Now()
-				second, err := a.liveToken(t.Context(), freshness{}, t.Output(), connect)
+				second, err := a.liveToken(t.Context(), demand{}, t.Output(), connect)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -128,51 +128,68 @@ func TestARefreshThatFailsDelaysTheTokenByAFewSecondsAtMost(t *testing.T) {
 	}
 }
 
-func TestATokenThatLivesTooShortIsSaidToIfThatWasAsked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := sessiontest.NewServer(sessiontest.InMemory(), sessiontest.WithTokenLife(15*time.Minute))
-		defer server.Close()
-		a, connect := inMemory(server)
-		for _, c := range []struct {
-			fresh freshness
-			want  string
-		}{
-			{freshness{time.Hour, false}, ""},
-			{freshness{10 * time.Minute, true}, ""},
-			{freshness{time.Hour, true}, "jwtsession: warning: the token has 15m0s left, and there is none that lives longer\n"},
-		} {
-			var stderr strings.Builder
-			begin := time.Now()
-			if _, err := a.liveToken(t.Context(), c.fresh, &stderr, connect); err != nil {
-				t.Fatal(err)
-			}
-			if stderr.String() != c.want || time.Since(begin) != 0 {
-				t.Errorf("%+v: got %q after %v, want %q at once", c.fresh, stderr.String(), time.Since(begin), c.want)
-			}
-		}
-	})
+func TestATokenLivesOnForAsLongAsIsAskedOrIsAnError(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		minLife time.Duration
+		fault   sessiontest.Fault
+		isNewer bool
+		code    int
+		want    string
+	}{
+		{"enough is left", 8 * time.Minute, sessiontest.Fault{Status: 503}, false, exitOK, ""},
+		{"less is left", 10 * time.Minute, sessiontest.Fault{}, true, exitOK, ""},
+		{"less is left, and the API is away", 10 * time.Minute, sessiontest.Fault{Status: 503}, false, exitUnreachable, "503"},
+		{"no token of the API's lives so long", time.Hour, sessiontest.Fault{}, false, exitUnreachable, "the token has 15m0s left, and --min-life is 1h0m0s"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := sessiontest.NewServer(sessiontest.InMemory(), sessiontest.WithTokenLife(15*time.Minute))
+				defer server.Close()
+				a, connect := inMemory(server)
+				first, err := a.liveToken(t.Context(), demand{}, t.Output(), connect)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(6 * time.Minute)
+				if c.fault.Status != 0 {
+					server.Inject(sessiontest.OpSession, -1, c.fault)
+				}
+				token, err := a.liveToken(t.Context(), demand{minLife: c.minLife}, t.Output(), connect)
+				if counts := server.Counts(); counts.Created != 1 {
+					t.Errorf("got %d sign-ins, want that the token is refreshed", counts.Created)
+				}
+				if got := exitCode(err); got != c.code || err != nil && !strings.Contains(err.Error(), c.want) {
+					t.Fatalf("got code %d and error %v, want %d and %q in it", got, err, c.code, c.want)
+				}
+				if err == nil && token.Expiry.After(first.Expiry) != c.isNewer {
+					t.Errorf("got a token that expires at %v after one that expired at %v, want a newer one: %v", token.Expiry, first.Expiry, c.isNewer)
+				}
+			})
+		})
+	}
 }
 
-// With less left than is asked for, a refresh that is about to be due is waited
-// for.
-func TestATokenWaitsForARefreshThatIsDueInAMoment(t *testing.T) {
-	now := time.Now()
-	for _, c := range []struct {
-		left, refreshIn time.Duration
-		want            bool
-	}{
-		{10 * time.Minute, 7 * time.Minute, false},
-		{10 * time.Minute, -time.Second, true},
-		{50 * time.Second, 3 * time.Second, true},
-		{50 * time.Second, 10 * time.Second, false},
-		{70 * time.Second, 3 * time.Second, false},
-	} {
-		s := jwtsession.Status{ExpiresAt: now.Add(c.left), RefreshAt: now.Add(c.refreshIn)}
-		if got := (freshness{minLife: time.Minute}).wantsRefresh(s); got != c.want {
-			t.Errorf("%v left, refresh in %v: got %v, want %v", c.left, c.refreshIn, got, c.want)
-		}
+func TestARememberedRefusalIsAskedAboutAgainWhenThatIsDemanded(t *testing.T) {
+	b := newBox(t, "--fault", "create:401:1")
+	const question = "nobody was asked now: --retry does"
+	if code, _, stderr := b.run(t, "token"); code != exitRejected || strings.Contains(stderr, question) {
+		t.Errorf("the refusal: got code %d and %q, want %d and not that nobody was asked", code, stderr, exitRejected)
 	}
-	if (freshness{minLife: time.Minute}).wantsRefresh(jwtsession.Status{}) {
-		t.Error("an expiry that nobody knows: got true, want false")
+	if code, _, stderr := b.run(t, "token"); code != exitRejected || !strings.Contains(stderr, question) {
+		t.Errorf("what is remembered of it: got code %d and %q, want %d and how to ask at once", code, stderr, exitRejected)
 	}
+	first := b.token(t, "--retry")
+	if b.token(t) != first || b.token(t, "--retry") != first {
+		t.Error("after it: got another token, want that of the session which there is now")
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 2})
+}
+
+func TestARefusalThatWasHeardNowIsNotAskedForTwice(t *testing.T) {
+	b := newBox(t, "--fault", "create:401:all")
+	if code, stdout, _ := b.run(t, "token", "--retry"); code != exitRejected || stdout != "" {
+		t.Errorf("got code %d and %d bytes on stdout, want %d and none", code, len(stdout), exitRejected)
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 1})
 }

@@ -38,6 +38,7 @@ type Fleet struct {
 	processes []*process
 	gone      report // the sums of those that have been replaced
 	periods   periods
+	marks     [cells]byte // what the API did
 	problem   error
 	stop      context.CancelFunc // ends the run
 }
@@ -105,6 +106,7 @@ func (f *Fleet) startProcess(name string) (*process, error) {
 
 // heard passes on what a process has told.
 func (f *Fleet) heard(p *process, r report) {
+	p.note(r, f.elapsed())
 	if r.Event != nil {
 		f.report(p.name, r.Event.Tone, r.Event.Text)
 	}
@@ -136,12 +138,21 @@ func (f *Fleet) replace(old *process) error {
 	if err != nil {
 		return err
 	}
-	last, _ := old.heard()
+	last := old.heard()
+	replacement.takeOver(old, f.elapsed())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.gone = f.gone.plus(last)
 	f.processes[slices.Index(f.processes, old)] = replacement
 	return nil
+}
+
+// mark notes what the API does now.
+func (f *Fleet) mark(mark byte) {
+	at := cellAt(f.elapsed())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.marks[at] = mark
 }
 
 // fleet is the processes of this moment.

@@ -44,21 +44,25 @@ func (f *Fleet) next(ctx context.Context) bool {
 func (f *Fleet) suffer(ctx context.Context) bool {
 	var expiry time.Time
 	for _, p := range f.fleet() {
-		if latest, _ := p.heard(); latest.ExpiresAt.After(expiry) {
+		if latest := p.heard(); latest.ExpiresAt.After(expiry) {
 			expiry = latest.ExpiresAt
 		}
 	}
 	if !sleep(ctx, time.Until(expiry)-outage-recovery) {
 		return false
 	}
+	// The cause is told before it has an effect, here and below.
+	f.report(theAPI, Trouble, "away: the session endpoints answer 503 for 2 s")
 	f.box.Heal()
 	f.box.Inject(sessiontest.OpSession, -1, sessiontest.Fault{Status: http.StatusServiceUnavailable})
-	f.report(theAPI, Trouble, "away: the session endpoints answer 503 for 2 s")
-	if !sleep(ctx, outage) {
-		return false
+	for end := time.Now().Add(outage); time.Now().Before(end); {
+		f.mark(markAway)
+		if !sleep(ctx, min(time.Until(end), Duration/cells/2)) {
+			return false
+		}
 	}
-	inOrder(f.box)
 	f.report(theAPI, Neutral, "back: the session endpoints are in order")
+	inOrder(f.box)
 	return true
 }
 
@@ -67,8 +71,8 @@ func (f *Fleet) suffer(ctx context.Context) bool {
 func (f *Fleet) lose(ctx context.Context) bool {
 	select {
 	case p := <-f.refreshing:
-		p.kill()
 		f.report(p.name, Trouble, "killed: a SIGKILL in the midst of its refresh; another one takes its place")
+		p.kill()
 		if err := f.replace(p); err != nil {
 			f.fail(err)
 			return false
@@ -81,6 +85,9 @@ func (f *Fleet) lose(ctx context.Context) bool {
 
 // logOut has one process end all sessions of the account.
 func (f *Fleet) logOut() bool {
-	f.fleet()[0].logOut()
+	p := f.fleet()[0]
+	f.report(p.name, Trouble, "logs out: the API will end the tokens of all processes")
+	f.mark(markRevoked)
+	p.logOut()
 	return true
 }

@@ -56,8 +56,7 @@ func (f *Fleet) total(t *Totals) {
 	defer f.mu.Unlock()
 	sum := f.gone
 	for _, p := range f.processes {
-		latest, _ := p.heard()
-		sum = sum.plus(latest)
+		sum = sum.plus(p.heard())
 	}
 	counts := f.box.Counts()
 	t.Processes = f.config.Processes
@@ -94,14 +93,14 @@ func (t Totals) Table() string {
 		figure int
 	}{
 		{"processes", t.Processes},
-		{"requests", t.Requests},
-		{"failed", t.Failed},
-		{"sign-ins", t.SignIns},
+		{"requests sent", t.Requests},
+		{"requests that failed", t.Failed},
+		{"sign-ins (the password is sent)", t.SignIns},
 		{"log-outs", t.Revocations},
-		{"refreshes", t.Refreshes},
-		{"periods", t.Periods},
-		{"adopted", t.Adopted},
-		{"401s recovered", t.Recovered},
+		{"refreshes (the token is renewed)", t.Refreshes},
+		{"refreshes that were due", t.Periods},
+		{"tokens taken from another process", t.Adopted},
+		{"saved after a 401, by a new token", t.Recovered},
 	} {
 		fmt.Fprintf(&b, "%-34s%14d\n", line.name, line.figure)
 	}

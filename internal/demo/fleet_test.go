@@ -76,25 +76,30 @@ func TestTheTotalsHaveTheFiguresOfTheProcessesThatWereReplaced(t *testing.T) {
 	}
 }
 
-func TestThePictureOfAFleetFitsItsWidth(t *testing.T) {
-	f := &Fleet{box: sessiontest.NewServer()}
+func TestThePictureOfAFleetFitsItsWidthAndShowsWhatHappened(t *testing.T) {
+	f := &Fleet{chronicle: newChronicle(func(Event) {}), box: sessiontest.NewServer()}
 	defer f.box.Close()
 	for _, name := range []string{"process 1", "process 50"} {
-		f.processes = append(f.processes, &process{
-			name:   name,
-			latest: report{Requests: 99999, Failed: 9999, ExpiresAt: time.Now().Add(tokenLife)},
-			did:    "requests succeed again",
-		})
+		p := &process{name: name, cells: make([]byte, cells)}
+		p.note(report{Requests: 90000}, 0)
+		p.note(report{Requests: 99999, Failed: 9999, ExpiresAt: time.Now().Add(tokenLife)}, 10*time.Second)
+		f.processes = append(f.processes, p)
 	}
-	picture := f.picture(brush{})
-	for line := range strings.Lines(picture) {
-		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > Width {
-			t.Errorf("got a line of %d columns, want at most %d: %s", n, Width, line)
+	successor := &process{name: "process 50"}
+	successor.takeOver(f.processes[1], 20*time.Second)
+	f.processes[1] = successor
+	f.marks[30] = markAway
+	for _, width := range []int{LeastWidth, 70, Width} {
+		picture := f.picture(brush{width: width})
+		for line := range strings.Lines(picture) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > width {
+				t.Errorf("got a line of %d columns, want at most %d: %s", n, width, line)
+			}
 		}
-	}
-	for _, want := range []string{"process 50  ██", "99999 requests", "9999 failed", "requests suc", "0 sign-ins, 0 refreshes, 0 log-outs"} {
-		if !strings.Contains(picture, want) {
-			t.Errorf("the picture has no %q:\n%s", want, picture)
+		for _, want := range []string{"process 50  ━", "│20 s", "×", "K", "▒", "9999 failed", "0 sign-ins, 0 refreshes, 0 log-outs, 99999 requests"} {
+			if !strings.Contains(picture, want) {
+				t.Errorf("the picture has no %q:\n%s", want, picture)
+			}
 		}
 	}
 }

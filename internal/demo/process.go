@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,7 +21,7 @@ type process struct {
 
 	mu     sync.Mutex // guards the rest
 	latest report
-	did    string // what it last did
+	cells  []byte // what its requests were like, see tally
 	ending bool   // as it is meant to
 }
 
@@ -28,7 +29,7 @@ type process struct {
 // told if it ends by itself.
 func startProcess(name string, cmd *exec.Cmd, heard func(*process, report), ended func(error)) (*process, error) {
 	ownGroup(cmd)
-	p := &process{name: name, cmd: cmd, done: make(chan struct{}), did: "started"}
+	p := &process{name: name, cmd: cmd, done: make(chan struct{}), cells: make([]byte, cells)}
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
 	var err error
@@ -49,7 +50,6 @@ func startProcess(name string, cmd *exec.Cmd, heard func(*process, report), ende
 			if reports.Decode(&r) != nil {
 				break
 			}
-			p.note(r)
 			heard(p, r)
 		}
 		err := cmd.Wait()
@@ -63,21 +63,42 @@ func startProcess(name string, cmd *exec.Cmd, heard func(*process, report), ende
 	return p, nil
 }
 
-func (p *process) note(r report) {
+// note notes a report, that came now since the start of the run.
+func (p *process) note(r report, now time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r.Event != nil {
-		p.did, _, _ = strings.Cut(r.Event.Text, ":")
+	at := cellAt(now)
+	switch {
+	case r.Failed > p.latest.Failed:
+		p.cells[at] = max(p.cells[at], cellFailed)
+	case r.Requests > p.latest.Requests:
+		p.cells[at] = max(p.cells[at], cellFine)
 	}
 	r.Event = nil
 	p.latest = r
 }
 
 // heard is what the process last told of itself.
-func (p *process) heard() (latest report, did string) {
+func (p *process) heard() report {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.latest, p.did
+	return p.latest
+}
+
+// seen is heard, and what its requests were like.
+func (p *process) seen() (latest report, cells []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.latest, slices.Clone(p.cells)
+}
+
+// takeOver has the process go on in the picture where another one was killed.
+func (p *process) takeOver(old *process, now time.Duration) {
+	_, cells := old.seen()
+	cells[cellAt(now)] = cellKilled
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cells = cells
 }
 
 func (p *process) logOut() { io.WriteString(p.stdin, logOut+"\n") }

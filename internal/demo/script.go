@@ -51,8 +51,8 @@ func (d *Demo) play(ctx context.Context) bool {
 	}
 	for _, c := range d.contenders {
 		c.tally.revocation(d.elapsed())
-		c.box.RevokeAll()
 		c.tell(Trouble, "its API revokes every token")
+		c.box.RevokeAll()
 	}
 	_, ok := d.contenders[0].next(ctx)
 	return ok
@@ -64,16 +64,16 @@ func (c *contender) suffer(ctx context.Context, begin time.Time) {
 	if !sleep(ctx, time.Until(begin)) {
 		return
 	}
+	c.tell(Trouble, "its API takes the session endpoints away for 2 s") // the cause before its effects
 	c.away()
-	c.tell(Trouble, "its API takes the session endpoints away for 2 s")
 	for end := time.Now().Add(outage); time.Now().Before(end); {
 		c.tally.mark(c.elapsed(), markAway)
 		if !sleep(ctx, min(time.Until(end), Duration/cells/2)) {
 			return
 		}
 	}
-	inOrder(c.box)
 	c.tell(Neutral, "its session endpoints are back")
+	inOrder(c.box)
 
 	if _, ok := c.next(ctx); !ok {
 		return

@@ -109,13 +109,13 @@ func (s Summary) Table() string {
 		row(name, func(r Result) string { return fmt.Sprint(figure(r)) })
 	}
 	row("", func(r Result) string { return r.Name })
-	count("requests", func(r Result) int { return r.Requests })
-	count("failed", func(r Result) int { return r.Failed })
-	count("sign-ins", func(r Result) int { return r.SignIns })
-	count("refreshes", func(r Result) int { return r.Refreshes })
-	count("401s recovered", func(r Result) int { return r.Recovered })
+	count("requests sent", func(r Result) int { return r.Requests })
+	count("requests that failed", func(r Result) int { return r.Failed })
+	count("sign-ins (the password is sent)", func(r Result) int { return r.SignIns })
+	count("refreshes (the token is renewed)", func(r Result) int { return r.Refreshes })
+	count("saved after a 401, by a new token", func(r Result) int { return r.Recovered })
 	row("longest wait for a token", func(r Result) string { return milliseconds(r.LongestWait) })
-	row("  but for start and revocation", func(r Result) string { return milliseconds(r.OtherWait) })
+	row("  apart from necessary sign-ins", func(r Result) string { return milliseconds(r.OtherWait) })
 	return b.String()
 }
 

@@ -32,6 +32,7 @@ const (
 	cellFine
 	cellWaited
 	cellFailed
+	cellKilled // and with it the process
 )
 
 // What the API did in a part of a run.

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // View shows a run.
@@ -41,42 +43,95 @@ func eventLine(e Event) string {
 	return fmt.Sprintf("%5.1f s  %-12s  %s", e.At.Seconds(), e.Who, e.Text)
 }
 
-// Screen is a View for a terminal that is at least [Width] columns wide: the
-// events, and below them a picture of the run that changes.
+// Screen is a View for a terminal: the events, and below them a picture of the run
+// that changes. It draws all anew when the terminal's size has changed.
 type Screen struct {
-	out    io.Writer
-	brush  brush
-	height int    // of the picture that is on the screen
-	last   string // the picture
+	out  io.Writer
+	size func() (columns, rows int)
+
+	mu            sync.Mutex // guards the rest, and is held while it writes
+	brush         brush
+	picture       Picture
+	events        []string // the latest, to be drawn anew
+	columns, rows int      // as it has drawn for
+	height        int      // of the picture that is on the screen
 }
 
-// Width is how many columns a Screen takes.
-const Width = 78
+// A Screen takes up to Width columns. Below LeastWidth its lines do not fit.
+const (
+	Width      = 78
+	LeastWidth = 60
+)
 
-// NewScreen returns one that writes to out, in colour or without.
-func NewScreen(out io.Writer, colour bool) *Screen {
-	io.WriteString(out, "\x1b[?25l") // no cursor
-	return &Screen{out: out, brush: brush{colour}}
+// NewScreen returns one that writes to out, in colour or without. It asks for the
+// terminal's size each time that it draws.
+func NewScreen(out io.Writer, colour bool, size func() (columns, rows int)) *Screen {
+	s := &Screen{out: out, size: size, brush: brush{colour: colour}}
+	s.columns, s.rows = size()
+	io.WriteString(out, hideCursor)
+	return s
 }
+
+const (
+	hideCursor = "\x1b[?25l"
+	showCursor = "\x1b[?25h"
+)
 
 // Close shows the cursor again. The picture stays.
-func (s *Screen) Close() { io.WriteString(s.out, "\x1b[?25h") }
+func (s *Screen) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	io.WriteString(s.out, showCursor)
+}
+
+// Suspend leaves the terminal in order while stop stops the program, and draws
+// all anew when that returns.
+func (s *Screen) Suspend(stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	io.WriteString(s.out, showCursor)
+	stop()
+	io.WriteString(s.out, hideCursor)
+	s.columns = 0 // of what is on the screen, nothing is known
+	s.draw("")
+}
 
 // Event writes the event above the picture.
 func (s *Screen) Event(e Event) {
-	line := eventLine(e)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	colour := map[Tone]string{Good: green, Trouble: yellow, Bad: red}[e.Tone]
-	s.draw(s.brush.paint(colour, line)+"\n", s.last)
+	line := s.brush.paint(colour, eventLine(e)) + "\n"
+	s.events = append(s.events[max(0, len(s.events)-mostEvents):], line)
+	s.draw(line)
 }
 
+// mostEvents is how many lines the highest terminal may have.
+const mostEvents = 200
+
 // Tick draws the picture anew.
-func (s *Screen) Tick(p Picture) { s.draw("", p(s.brush)) }
+func (s *Screen) Tick(p Picture) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.picture = p
+	s.draw("")
+}
 
 // draw replaces the picture by some lines and another one. It is one write, so
 // that nothing flickers.
-func (s *Screen) draw(lines, picture string) {
+func (s *Screen) draw(lines string) {
 	var b strings.Builder
-	if s.height > 0 {
+	columns, rows := s.size()
+	s.brush.width = max(LeastWidth, min(Width, columns))
+	picture := ""
+	if s.picture != nil {
+		picture = s.picture(s.brush)
+	}
+	if columns != s.columns || rows != s.rows {
+		s.columns, s.rows = columns, rows
+		b.WriteString("\x1b[H") // what is there may have been broken into other lines
+		lines = s.latest(columns, rows-1-strings.Count(picture, "\n"))
+	} else if s.height > 0 {
 		fmt.Fprintf(&b, "\r\x1b[%dA", s.height)
 	}
 	for line := range strings.Lines(lines + picture) {
@@ -84,8 +139,20 @@ func (s *Screen) draw(lines, picture string) {
 	}
 	b.WriteString("\x1b[J")
 	s.height = strings.Count(picture, "\n")
-	s.last = picture
 	io.WriteString(s.out, b.String())
+}
+
+// latest are the last events, as many as fit into so many rows.
+func (s *Screen) latest(columns, rows int) string {
+	first := len(s.events)
+	for first > 0 {
+		rows -= 1 + utf8.RuneCountInString(s.events[first-1])/max(1, columns)
+		if rows < 0 {
+			break
+		}
+		first--
+	}
+	return strings.Join(s.events[first:], "")
 }
 
 const (
@@ -96,8 +163,11 @@ const (
 	bold   = "1"
 )
 
-// brush paints in colour, or leaves it.
-type brush struct{ colour bool }
+// brush paints in colour, or leaves it, and so many columns wide.
+type brush struct {
+	colour bool
+	width  int
+}
 
 func (b brush) paint(colour, text string) string {
 	if !b.colour || colour == "" || text == "" {

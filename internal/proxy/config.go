@@ -50,6 +50,9 @@ type API struct {
 	// Source signs the requests in. It must be that of the API at BaseURL.
 	Source *jwtsession.TokenSource
 
+	// Transport carries the requests to this API; nil stands for Config.Transport.
+	Transport http.RoundTripper
+
 	// ProtocolPaths are those, below BaseURL, at which the API signs in, refreshes
 	// and logs out, which the clients may not call: it is one session that all of
 	// them share. A segment in braces, "{id}", stands for any. Nil stands for

@@ -49,7 +49,7 @@ func (p *Proxy) forwarder(t *target, api API) (*forwarder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &forwarder{Proxy: p, target: t, base: base, transport: p.config.Transport, links: links{base: base}, bodies: p.bodies, paths: paths}
+	f := &forwarder{Proxy: p, target: t, base: base, transport: cmp.Or(api.Transport, p.config.Transport), links: links{base: base}, bodies: p.bodies, paths: paths}
 	if f.transport == nil {
 		f.transport = NewTransport()
 		if base.Scheme == "http" {

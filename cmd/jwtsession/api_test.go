@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
+)
+
+// library is an API of pages and notes behind the session API in a box: what a
+// request was comes back, but for the pages.
+func library(t *testing.T) (*sessiontest.Server, *box) {
+	box := sessiontest.NewServer()
+	t.Cleanup(box.Close)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/session":
+			box.ServeHTTP(w, r)
+			return
+		case "/v1/pages":
+			page := r.URL.Query().Get("page")
+			switch page {
+			case "":
+				w.Header().Add("Link", `</v1/pages?page=9>; rel="last"`)
+				w.Header().Add("Link", `</v1/pages>; rel=prev, </v1/pages?page=2>; title="a, b"; rel="next first"`)
+			case "2":
+				w.Header().Set("Link", "<http://"+r.Host+`/v1/pages?page=3>;rel=next`)
+			case "3":
+				w.Header().Set("Link", `<https://elsewhere.example.com/>; rel="nextish", <x>; rel="prev"`)
+			case "foreign":
+				w.Header().Set("Link", `<https://elsewhere.example.com/>; rel="next"`)
+			}
+			fmt.Fprintf(w, "page %s\n", page)
+			return
+		case "/v1/forbidden":
+			w.WriteHeader(http.StatusForbidden)
+		case "/v1/away":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case "/v1/none":
+			w.WriteHeader(http.StatusNotFound)
+		}
+		body, _ := io.ReadAll(r.Body)
+		json.NewEncoder(w).Encode(map[string]any{
+			"request": r.Method + " " + r.URL.String(), "type": r.Header.Get("Content-Type"), "etag": r.Header.Get("If-Match"),
+			"signedIn": strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ey"), "body": string(body),
+		})
+	}))
+	t.Cleanup(server.Close)
+	return box, boxAt(t, server.URL+"/v1")
+}
+
+func TestAPIMakesARequestThatIsSignedIn(t *testing.T) {
+	_, b := library(t)
+	type exchange struct {
+		Request, Type, Etag, Body string
+		SignedIn                  bool
+	}
+	note := t.TempDir() + "/note.json"
+	if err := os.WriteFile(note, []byte(`{"n":7}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const isJSON = "application/json"
+	for _, c := range []struct {
+		args []string
+		code int
+		want exchange
+	}{
+		{[]string{"GET", "/notes"}, exitOK, exchange{Request: "GET /v1/notes"}},
+		{[]string{"get", "notes?a=1", "-f", "b=x y&z"}, exitOK, exchange{Request: "GET /v1/notes?a=1&b=x+y%26z"}},
+		{[]string{"DELETE", b.base + "/notes/7"}, exitOK, exchange{Request: "DELETE /v1/notes/7"}},
+		{[]string{"POST", "/notes", "-f", "text=a=b", "-f", "by="}, exitOK, exchange{Request: "POST /v1/notes", Type: isJSON, Body: `{"by":"","text":"a=b"}`}},
+		{[]string{"PUT", "/notes/7", "--input", note, "-H", `If-Match: "3"`}, exitOK, exchange{Request: "PUT /v1/notes/7", Type: isJSON, Etag: `"3"`, Body: `{"n":7}`}},
+		{[]string{"POST", "/notes", "--input", note, "-H", "content-type: text/plain"}, exitOK, exchange{Request: "POST /v1/notes", Type: "text/plain", Body: `{"n":7}`}},
+		{[]string{"GET", "/forbidden"}, exitRejected, exchange{Request: "GET /v1/forbidden"}},
+		{[]string{"GET", "/away"}, exitUnreachable, exchange{Request: "GET /v1/away"}},
+		{[]string{"GET", "/none"}, exitFailure, exchange{Request: "GET /v1/none"}},
+	} {
+		code, stdout, stderr := b.run(t, append([]string{"api"}, c.args...)...)
+		var got exchange
+		err := json.Unmarshal([]byte(stdout), &got)
+		c.want.SignedIn = true
+		if err != nil || code != c.code || got != c.want || (code == exitOK) != (stderr == "") || strings.Count(stderr, "\n") > 1 {
+			t.Errorf("%q: got code %d, %+v, error %v and stderr %q, want %d and %+v", c.args, code, got, err, stderr, c.code, c.want)
+		}
+	}
+}
+
+func TestAPIFollowsTheLinksToTheNextPageAndNowhereElse(t *testing.T) {
+	_, b := library(t)
+	if code, stdout, _ := b.run(t, "api", "GET", "/pages", "--paginate"); code != exitOK || stdout != "page \npage 2\npage 3\n" {
+		t.Errorf("got code %d and %q, want three pages", code, stdout)
+	}
+	if code, stdout, _ := b.run(t, "api", "GET", "/pages"); code != exitOK || stdout != "page \n" {
+		t.Errorf("without --paginate: got code %d and %q, want one page", code, stdout)
+	}
+	code, stdout, stderr := b.run(t, "api", "GET", "/pages?page=foreign", "--paginate")
+	if code != exitFailure || stdout != "page foreign\n" || !strings.Contains(stderr, "https://elsewhere.example.com/ is not of the API's origin") {
+		t.Errorf("a page elsewhere: got code %d, %q and %q, want %d and that it gets no token", code, stdout, stderr, exitFailure)
+	}
+	code, _, stderr = b.run(t, "api", "GET", "https://elsewhere.example.com/")
+	if code != exitUsage || !strings.Contains(stderr, "is not of the API's origin") {
+		t.Errorf("a URL elsewhere: got code %d and %q, want %d and that it gets no token", code, stderr, exitUsage)
+	}
+}
+
+func TestAPIRenewsATokenThatTheServerRejects(t *testing.T) {
+	b := newBox(t)
+	first := b.token(t)
+	if code, _, stderr := b.run(t, "api", "DELETE", "/session"); code != exitOK { // behind the session's back
+		t.Fatalf("got code %d and %q", code, stderr)
+	}
+	code, stdout, stderr := b.run(t, "api", "GET", "/me")
+	if code != exitOK || !strings.Contains(stdout, sessiontest.Email) || stderr != "" {
+		t.Errorf("got code %d, %q and %q, want who is signed in", code, stdout, stderr)
+	}
+	if b.token(t) == first {
+		t.Error("got the revoked token, want another one")
+	}
+}

@@ -1,0 +1,67 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jwtsession/jwtsession/internal/demo"
+)
+
+// endWhole has the end of a command's time end what it has started as well: they
+// are a group of their own. On a person's terminal they stay in ours, since
+// another group may not ask there; then only the command itself ends.
+func endWhole(cmd *exec.Cmd) {
+	if terminal, err := os.Open("/dev/tty"); err == nil {
+		terminal.Close()
+		return
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+}
+
+// suspendWithCtrlZ has Ctrl-Z stop this program with its terminal in order, and
+// fg draw the picture anew, until the end.
+func suspendWithCtrlZ(screen *demo.Screen) (end func()) {
+	asked, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(asked, syscall.SIGTSTP)
+	go func() {
+		for {
+			select {
+			case <-asked:
+				screen.Suspend(stopThisProcess)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(asked)
+		close(done)
+	}
+}
+
+// stopThisProcess returns when the process goes on. It stops by SIGSTOP, since Go
+// does not give back a SIGTSTP that it has once taken; so, as the system does with
+// that, it stops nothing that no shell of its session could continue.
+func stopThisProcess() {
+	own, err := unix.Getsid(0)
+	shell, shellErr := unix.Getsid(os.Getppid())
+	if err != nil || shellErr != nil || own != shell {
+		return
+	}
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
+	defer signal.Stop(continued)
+	if syscall.Kill(os.Getpid(), syscall.SIGSTOP) == nil {
+		<-continued
+	}
+}
+
+// endingSignals are what a terminal's keys send, and who ends programs.
+var endingSignals = []os.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP}

@@ -1,0 +1,97 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
+)
+
+// A script waits for the end of what has its standard error: what a password
+// command has left running must not hold it, nor go on.
+func TestAPasswordCommandThatTakesTooLongEndsWithAllThatItStarted(t *testing.T) {
+	b := newBox(t).with("JWTSESSION_PASSWORD=")
+	pids := t.TempDir() + "/pids"
+	cmd := b.command(t, "token", "--timeout", "300ms", "--password-command", "sleep 300 & echo $! >"+pids+"; echo asking >&2; sleep 300")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // as cron and CI have it: no terminal
+	stderr, side, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = side
+	begin := time.Now()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	side.Close()
+	text, err := io.ReadAll(stderr) // until nobody has it
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if took := time.Since(begin); took > patience {
+		t.Errorf("it took %v until nobody held standard error", took)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != exitUsage || !strings.Contains(string(text), "asking\n") ||
+		!strings.Contains(string(text), "the password command (--password-command) took too long") || strings.Contains(string(text), "network") {
+		t.Errorf("got code %d and %q, want %d, and an error of the command", code, text, exitUsage)
+	}
+	content, err := os.ReadFile(pids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) || isZombie(pid) {
+			break
+		}
+		if time.Since(begin) > patience {
+			t.Fatalf("process %d, which the command has started, goes on", pid)
+		}
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{})
+}
+
+// isZombie reports whether the process has ended, and nobody has asked how.
+func isZombie(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && strings.Contains(string(stat), ") Z ")
+}
+
+func TestWhatNobodyTypedIntoAPasswordIsPointedOutWhenTheAPIRefusesIt(t *testing.T) {
+	file := t.TempDir() + "/password"
+	for name, c := range map[string]struct {
+		content, environment, want string
+	}{
+		"a byte order mark":                  {content: "\ufeff" + sessiontest.Password + "\n", want: "which begins with a byte order mark"},
+		"two line ends in a file":            {content: sessiontest.Password + "\n\n", want: "which ends with a line break"},
+		"a line end in the environment":      {environment: sessiontest.Password + "\n", want: "which ends with a line break"},
+		"a carriage return of another's":     {environment: sessiontest.Password + "\r", want: "which ends with a line break"},
+		"a space at the end":                 {environment: sessiontest.Password + " ", want: "which begins or ends with a space"},
+		"nothing but what is another's word": {environment: "wrong", want: "the password that of JWTSESSION_PASSWORD\n"},
+	} {
+		b := newBox(t).with("JWTSESSION_PASSWORD=" + c.environment)
+		args := []string{"token"}
+		if c.content != "" {
+			if err := os.WriteFile(file, []byte(c.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args = append(args, "--password-file", file)
+		}
+		code, _, stderr := b.run(t, args...)
+		if code != exitRejected || !strings.Contains(stderr, c.want) || strings.Contains(stderr, sessiontest.Password) {
+			t.Errorf("%s: got code %d and %q, want %d and %q", name, code, stderr, exitRejected, c.want)
+		}
+	}
+}
