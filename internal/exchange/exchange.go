@@ -8,7 +8,6 @@ package exchange
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -57,8 +56,7 @@ type Exchange struct {
 
 // Parse reads a description. Its errors begin with the field's name.
 func Parse(d Description) (*Exchange, error) {
-	text, _ := json.Marshal(d) // strings and numbers only, and maps in order
-	e := &Exchange{text: string(text), keep: map[string]path{}, rejects: slices.Clone(d.Rejects)}
+	e := &Exchange{text: textOf(d), keep: map[string]path{}, rejects: slices.Clone(d.Rejects)}
 	for _, step := range []func(Description) error{e.parseKeep, e.parseRequests, e.parseAnswers, e.parseSend} {
 		if err := step(d); err != nil {
 			return nil, err
