@@ -152,7 +152,7 @@ func (c *Client) session(ctx context.Context, op operation, r *exchange.Request,
 		kind := credentials.redactor(old).quote(answer.header.Get("Content-Type"))
 		return Session{}, c.fail(op, answer.failed(fmt.Errorf("the answer (%d bytes of %q) %w: %w", len(answer.body), kind, err, ErrMalformedToken)))
 	}
-	if found.Token == "" && op == opRefresh && c.protocol.Fixed() {
+	if found.Token == "" && op == opRefresh && c.protocol.FixedLife() > 0 {
 		found.Token = old.Token
 	}
 	if err := checkToken(found.Token); err != nil {

@@ -1,6 +1,10 @@
 package sessiontest
 
-import "time"
+import (
+	"time"
+
+	"github.com/jwtsession/jwtsession/internal/exchange"
+)
 
 // Option changes what a server is like.
 type Option func(*options)
@@ -15,6 +19,12 @@ type options struct {
 	users    []struct{ email, password string }
 	observe  func(Call)
 	strict   Failer
+
+	protocol        *exchange.Description // nil: PacerPro's
+	extra           map[string]string
+	rotation, reuse bool
+	sliding         bool
+	expiryUnit      time.Duration // zero: RFC 3339
 }
 
 // WithUser adds a user. A server without any has one with [Email] and
