@@ -190,7 +190,7 @@ func (s *Server) renew(values exchange.Values, f *Fault) answer {
 		s.counts.Reused++
 		old.family.ended = old.family.ended || s.options.reuse
 		return refusal()
-	case !s.before(old.renewable):
+	case old.family.over() || !s.before(old.renewable):
 		return refusal()
 	}
 	if token, named := values[exchange.Token]; named && !s.live(s.speaker.issued[token]) && s.speaker.renewableFor == 0 {
