@@ -123,7 +123,7 @@ func (p Protocol) NewClient(baseURL string, c CredentialsProvider, hc *http.Clie
 		if baseURL == "" {
 			return nil, errors.New("jwtsession: a Protocol needs the URL of its API: set Config.BaseURL")
 		}
-		described, err := exchange.Parse(p)
+		described, err := exchange.Shared(p)
 		if err != nil {
 			return nil, fmt.Errorf("jwtsession: %w", err)
 		}

@@ -45,6 +45,19 @@ var kinds = []struct {
 			OnEvent:     func(jwtsession.Event) {},
 		}
 	}},
+	{"a described protocol each", func(i int) jwtsession.Config {
+		return jwtsession.Config{
+			BaseURL:     baseURL,
+			HTTPClient:  sessionAPI,
+			Credentials: jwtsession.Credentials{Email: fmt.Sprintf("clerk%d@example.com", i), Password: fmt.Sprintf("password %d", i)},
+			Protocol: &jwtsession.Protocol{
+				SignIn:  "POST /login\n\n" + `{"user": "{email}", "password": "{password}"}`,
+				Refresh: "POST /renew\n\n" + `{"token": "{token}"}`,
+				LogOut:  "POST /logout",
+				Token:   "jwtToken", ExpiresAt: "expiresAt",
+			},
+		}
+	}},
 }
 
 // sessionAPI answers every sign-in from memory, each with a token of its own.

@@ -30,7 +30,8 @@ type Call struct {
 type Counts struct {
 	Creates, Refreshes, Revokes, Resources int // calls received
 	Created, Refreshed, Revoked, Served    int // of these, answered with a success
-	Unauthorized                           int // 401s to requests for the resource
+	Unauthorized                           int // 401s to requests for the resource, or what a protocol has in their place
+	Reused                                 int // refreshes with what was used up, see [WithRotation]
 }
 
 // Counts returns what the server got so far. A call counts as received once it
@@ -51,7 +52,7 @@ func (s *Server) answered(op Op, status int) {
 	switch {
 	case status/100 == 2:
 		*successes[op]++
-	case status == 401 && op == OpResource:
+	case op == OpResource && status/100 == 4 && (status == 401 || s.speaker != nil && s.speaker.Rejects(status)):
 		s.counts.Unauthorized++
 	}
 }

@@ -23,7 +23,10 @@ type answer struct {
 // ServeHTTP answers one call, so that the box can be a handler of another server,
 // too.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	call := Call{Op: opOf(r), Method: r.Method, Path: r.URL.Path, Start: time.Now()}
+	start := time.Now()
+	body, err := io.ReadAll(io.LimitReader(r.Body, largestBody))
+	read := s.read(r, body)
+	call := Call{Op: read.op, Method: r.Method, Path: r.URL.Path, Start: start}
 	s.mu.Lock()
 	s.begin(call.Op)
 	f := s.next(call.Op)
@@ -36,19 +39,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}()
 	}
 
-	body, err := io.ReadAll(io.LimitReader(r.Body, largestBody))
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	if s.options.strict != nil && r.URL.Path == sessionPath {
-		s.inspect(call.Op, r, body)
+	if s.options.strict != nil {
+		s.inspect(read, r, body)
 	}
 	if f == nil {
 		f = &Fault{}
 	} else {
 		call.Fault = true
 	}
-	a := s.answer(call.Op, r, body, f)
+	a := s.answer(read, r, body, f)
 	call.Email = a.email
 	if !s.hold(r, call.Op, f, healed) || f.Drop {
 		panic(http.ErrAbortHandler)
@@ -105,7 +107,7 @@ func (s *Server) hold(r *http.Request, op Op, f *Fault, healed <-chan struct{}) 
 }
 
 // answer does what the call asks for, unless the fault takes its place.
-func (s *Server) answer(op Op, r *http.Request, body []byte, f *Fault) answer {
+func (s *Server) answer(read reading, r *http.Request, body []byte, f *Fault) answer {
 	if f.replaces() {
 		status := cmp.Or(f.Status, http.StatusOK)
 		a := failure(status, http.StatusText(status), "fault")
@@ -115,7 +117,10 @@ func (s *Server) answer(op Op, r *http.Request, body []byte, f *Fault) answer {
 		}
 		return a
 	}
-	switch op {
+	if s.speaker != nil {
+		return s.speak(read, r, f)
+	}
+	switch read.op {
 	case OpCreate:
 		return s.create(body, f)
 	case OpRefresh:
@@ -182,6 +187,11 @@ func (s *Server) resource(r *http.Request) answer {
 	if u == nil {
 		return rejection()
 	}
+	return served(r, email)
+}
+
+// served is what a signed-in user gets.
+func served(r *http.Request, email string) answer {
 	body, _ := json.Marshal(map[string]any{"email": email, "method": r.Method, "path": strings.TrimPrefix(r.URL.Path, basePath)})
 	return answer{http.StatusOK, jsonHeader(), body, email}
 }

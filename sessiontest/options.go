@@ -3,6 +3,8 @@ package sessiontest
 import (
 	"bytes"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/exchange"
 )
 
 // Option changes what a server is like.
@@ -19,6 +21,12 @@ type options struct {
 	observe  func(Call)
 	strict   Failer
 	key      []byte
+
+	protocol        *exchange.Description // nil: PacerPro's
+	extra           map[string]string
+	rotation, reuse bool
+	sliding         bool
+	expiryUnit      time.Duration // zero: RFC 3339
 }
 
 // WithUser adds a user. A server without any has one with [Email] and

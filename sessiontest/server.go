@@ -34,6 +34,7 @@ type Server struct {
 	client  *http.Client
 	key     []byte
 	options options
+	speaker *speaker      // of a described protocol; nil: PacerPro's
 	ended   chan struct{} // closed by Close: lets go of calls that hang
 	endOnce sync.Once
 
@@ -50,6 +51,7 @@ type user struct {
 	id       int
 	password string
 	jti      string
+	codes    []string // good for one sign-in each
 }
 
 // waiter is one Await.
@@ -95,6 +97,12 @@ func Start(opts ...Option) (*Server, error) {
 	if s.key = s.options.key; s.key == nil {
 		s.key = make([]byte, 32)
 		rand.Read(s.key)
+	}
+	if s.options.protocol != nil {
+		var err error
+		if s.speaker, err = newSpeaker(*s.options.protocol); err != nil {
+			return nil, err
+		}
 	}
 	return s, s.listen()
 }

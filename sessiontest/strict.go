@@ -9,9 +9,15 @@ import (
 )
 
 // inspect fails the strict test whose call is not as the API describes it.
-func (s *Server) inspect(op Op, r *http.Request, body []byte) {
-	t := s.options.strict
+func (s *Server) inspect(read reading, r *http.Request, body []byte) {
+	t, op := s.options.strict, read.op
 	t.Helper()
+	if read.wrong != nil {
+		t.Errorf("sessiontest: %s %s: %v", r.Method, r.URL.Path, read.wrong)
+	}
+	if s.speaker != nil || r.URL.Path != sessionPath {
+		return
+	}
 	if op == OpResource {
 		t.Errorf("sessiontest: %s /session: the session knows POST, GET and DELETE only", r.Method)
 		return

@@ -121,7 +121,7 @@ func (m *step) adopt(found Session) {
 		m.Way.Found = found
 		return
 	}
-	if found.Token == m.Held.Token {
+	if found.Token == m.Held.Token && !(m.Trust == Good && found.prolongs(m.Held)) {
 		if m.Trust != Over {
 			m.Held.Ended = m.Held.Ended || found.Ended
 			m.Held.Shared = true
@@ -145,6 +145,12 @@ func (m *step) adopt(found Session) {
 		return
 	}
 	m.land(found, EventAdopted)
+}
+
+// prolongs reports whether another process has had the same token live on, as
+// with a sliding session (O9). What two clocks make of one end is no difference.
+func (s Session) prolongs(old Session) bool {
+	return s.Issued > old.Issued && s.Expires > old.Expires.Add(time.Second)
 }
 
 // heed takes a notice for what it says, once: whoever can write the store can

@@ -8,7 +8,6 @@ package exchange
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -57,8 +56,7 @@ type Exchange struct {
 
 // Parse reads a description. Its errors begin with the field's name.
 func Parse(d Description) (*Exchange, error) {
-	text, _ := json.Marshal(d) // strings and numbers only, and maps in order
-	e := &Exchange{text: string(text), keep: map[string]path{}, rejects: slices.Clone(d.Rejects)}
+	e := &Exchange{text: textOf(d), keep: map[string]path{}, rejects: slices.Clone(d.Rejects)}
 	for _, step := range []func(Description) error{e.parseKeep, e.parseRequests, e.parseAnswers, e.parseSend} {
 		if err := step(d); err != nil {
 			return nil, err
@@ -190,8 +188,15 @@ func (e *Exchange) checkNames(field string, names []string) error {
 // Identity is the whole description in one text, which no other description has.
 func (e *Exchange) Identity() string { return e.text }
 
-// Fixed reports whether the description says how long every session lives.
-func (e *Exchange) Fixed() bool { return e.fixed > 0 }
+// FixedLife is how long every session lives, if the description says that, and
+// else zero.
+func (e *Exchange) FixedLife() time.Duration { return e.fixed }
+
+// TellsExpiry reports whether the description says how long sessions live, or
+// where answers have it: the token itself need not tell.
+func (e *Exchange) TellsExpiry() bool {
+	return e.fixed > 0 || e.expiresAt.kind != "" || e.expiresIn.kind != ""
+}
 
 // Names reports whether the request, which may be nil, has the placeholder.
 func (r *Request) Names(name string) bool { return r != nil && slices.Contains(r.names, name) }
@@ -204,9 +209,23 @@ func (e *Exchange) NamesCredentials(r *Request) bool {
 
 // Rotates reports whether a refresh uses up something that was kept, as a refresh
 // token is.
-func (e *Exchange) Rotates() bool {
-	return e.Refresh != nil && slices.ContainsFunc(e.Refresh.names, func(name string) bool { return name != Token && e.issued(name) })
+func (e *Exchange) Rotates() bool { return len(e.Uses()) > 0 }
+
+// Uses are the names of what was kept that a refresh uses.
+func (e *Exchange) Uses() (names []string) {
+	if e.Refresh == nil {
+		return nil
+	}
+	for _, name := range e.Refresh.names {
+		if name != Token && e.issued(name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
+
+// Keeps are the names of what is kept.
+func (e *Exchange) Keeps() []string { return slices.Sorted(maps.Keys(e.keep)) }
 
 // Has reports whether a state has all that a request needs of it.
 func (e *Exchange) Has(r *Request, state string) bool {

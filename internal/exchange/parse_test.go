@@ -162,7 +162,7 @@ func TestWhatADescriptionNeedsIsKnownFromIt(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		got := facts{e.NamesCredentials(e.Refresh), e.NamesCredentials(e.LogOut), e.Rotates(), e.Fixed(), e.Scheme(), e.Rejects(403)}
+		got := facts{e.NamesCredentials(e.Refresh), e.NamesCredentials(e.LogOut), e.Rotates(), e.FixedLife() > 0, e.Scheme(), e.Rejects(403)}
 		if got != c.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
 		}

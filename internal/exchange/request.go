@@ -243,13 +243,4 @@ func (r *Request) target(values Values) (string, error) {
 }
 
 // Path is the path below BaseURL's, with the placeholders in it.
-func (r *Request) Path() string {
-	var b strings.Builder
-	for i, literal := range r.path.literals {
-		b.WriteString(literal)
-		if i < len(r.path.names) {
-			b.WriteString("{" + r.path.names[i] + "}")
-		}
-	}
-	return cmp.Or(b.String(), "/")
-}
+func (r *Request) Path() string { return cmp.Or(r.path.String(), "/") }
