@@ -36,7 +36,8 @@ type Client struct {
 	baseURL      string // without a slash at the end
 	host         string
 	credentials  func(context.Context) (Credentials, error) // a function, which nobody can print; nil: none
-	http         http.Client
+	caller       *http.Client                               // what NewClient was given; nil: none
+	transport    http.RoundTripper                          // of the calls
 	clock        func() time.Time
 }
 
@@ -197,10 +198,11 @@ func (c *Client) call(ctx context.Context, op operation, r *exchange.Request, s 
 		way = &delivery{uses: c.protocol.Rotates()}
 		req = way.watch(req)
 	}
-	res, err := c.http.Do(req)
+	calls := c.http()
+	res, err := calls.Do(req)
 	defer func() {
 		if err != nil && isTimeout(err) {
-			c.http.CloseIdleConnections() // the next attempt may be met with the same silence on another of them
+			calls.CloseIdleConnections() // the next attempt may be met with the same silence on another of them
 		}
 	}()
 	if err != nil {
@@ -219,6 +221,17 @@ func (c *Client) call(ctx context.Context, op operation, r *exchange.Request, s 
 		return answer{}, c.fail(op, way.failed(fmt.Errorf("read the answer: %w", secrets.error(err))))
 	}
 	return answer{res.Header, text, way}, nil
+}
+
+// http returns the caller's client with the transport of session calls. It is
+// built for each call: a source at rest keeps none.
+func (c *Client) http() *http.Client {
+	var calls http.Client
+	if c.caller != nil {
+		calls = *c.caller
+	}
+	calls.Transport = unfollowed{c.transport}
+	return &calls
 }
 
 // request builds the request of a call.

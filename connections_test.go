@@ -271,7 +271,7 @@ func TestSessionCallsHaveConnectionsOfTheirOwnWhateverTheTransportSpeaks(t *test
 			clear(seen)
 			mu.Unlock()
 			original.CloseIdleConnections()
-			client.http.CloseIdleConnections()
+			client.http().CloseIdleConnections()
 		}
 	}
 }
@@ -290,7 +290,7 @@ func TestACloneDoesNotSpeakOverTheConnectionsOfTheOriginal(t *testing.T) {
 	}
 	original.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{"h2": strayed, "other": strayed}
 	client := clientOf(t, server.URL, &http.Client{Transport: original})
-	defer client.http.CloseIdleConnections()
+	defer client.http().CloseIdleConnections()
 	for op, call := range calls(client, "opaque") {
 		if err := call(t.Context()); err != nil {
 			t.Errorf("%s: got %v, want an answer", op, err)

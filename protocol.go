@@ -134,13 +134,13 @@ func (p Protocol) NewClient(baseURL string, c CredentialsProvider, hc *http.Clie
 		return nil, err
 	}
 	client.baseURL, client.host = strings.TrimRight(base.String(), "/"), base.Host
+	if client.baseURL == baseURL {
+		client.baseURL = baseURL // of many clients one copy is enough
+	}
 	if c != nil {
 		client.credentials = c.Retrieve
 	}
-	if hc != nil {
-		client.http = *hc
-	}
-	client.http.Transport = unfollowed{connections.ForSessions(hc)}
+	client.caller, client.transport = hc, connections.ForSessions(hc)
 	return client, nil
 }
 
