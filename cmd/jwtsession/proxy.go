@@ -74,8 +74,8 @@ and, from who has not shown the secret,
   it asks for. Pages of an --allow-origin may ask, and read the answers.
 These do not pass: the client's Authorization header, cookies of both sides,
 X-Forwarded-For and its like, headers that override the path or the method, and
-upgrades to other protocols, but for WebSockets with --allow-upgrade. gRPC passes
-over HTTP/2, also without TLS. Pages among the answers have no scripts (a
+upgrades to other protocols, but for WebSockets with --allow-upgrade. gRPC
+passes over HTTP/2, also without TLS. Pages among the answers have no scripts (a
 sandboxing Content-Security-Policy), unless cookies are kept.
 
 The proxy's own paths are
