@@ -4,56 +4,84 @@
 //
 // # What is so at a moment
 //
-// There is one session, Held, and what is thought of it, Trust. What callers see
-// ([State.Visible]) and when the timer rings ([State.Alarm]) follow from the state
-// and are kept nowhere. At most one operation is under way; what it brings is
-// judged by the state as it is when it comes back, in [step.judge]. Then, if no
-// operation is under way, the first line that applies says what is next
-// ([step.next]; times are comparisons with now):
+// There is one session, Held, and what is thought of it, Trust. It lives until it
+// expires, whatever is thought of it. While it is good and lives callers have it,
+// operation under way or not ([State.Visible]); while it is not they wait. The
+// timer is set for a session that lives and is at rest ([State.Alarm]).
+//
+// At most one operation is under way. The tables are read from the top: the first
+// line that applies is taken. Times are comparisons with now.
+//
+// # What happens from outside ([Step])
+//
+//	what                                      then
+//	----                                      ----
+//	a caller wants a session                  it waits, unless it has one; it has all of Timeout
+//	a 401 to the good session, or to an
+//	older one that shares its ID              doubted; NotBefore is its issue, inclusive; what a call
+//	                                          under way brings is doubted as well
+//	any other 401, and any while doubted      nothing: it is no news
+//	Revoke                                    leaving; a call under way goes on, waiting and asking end
+//	Close                                     closed; all who wait are told; a refresh under a lease
+//	                                          has a second left, all else is cancelled
+//	a tick                                    nothing: time has passed
+//
+// # What is next, while no operation is under way ([step.next])
 //
 //	when                                                  then
 //	----                                                  ----
 //	closed                                                give the lease back; rest
-//	leaving, credentials needed to find the entry         ask
-//	leaving, the cache not read yet                       load, lock (and load again)
-//	leaving, nothing is held or found that lives          remove the entry; told: done
-//	leaving                                               delete the newest of both
-//	a caller's wait is over: the session is visible       (the caller is woken)
-//	no caller, and not due                                give the lease back; rest
-//	doubted, and rejections have been answered (T12)      a look; good again
-//	before the end of an outage, the session lives        a look; good again, due then
-//	before the end of an outage, not told, and in time    sleep
-//	before the end of an outage                           a look; tell the error
+//	leaving (see [step.leave])                            ask, load, lock and load, delete the newest session
+//	                                                      that there is, remove the entry; tell Revoke
+//	nobody waits, nothing is due or planned               give the lease back; rest
+//	doubted and lives, and two rejections have been
+//	answered within the last minute (T12)                 look; good again
+//	an outage, no caller told, its end within the
+//	time that the waiting caller has                      sleep until then
+//	an outage, the session lives                          look; good again, due at its end
+//	an outage                                             look; tell the callers its error
+//	sessions hardly live (E5), too early for another      sleep, or tell the callers
 //	to sign in, and the provider not asked                ask
-//	to sign in, and these credentials rest (T10)          a look; tell the error
-//	a cache                                               load, lock (and load again)
+//	to sign in, and these credentials rest (T10)          look; tell the callers, or due when they have rested
+//	a cache that works, and not read                      load
+//	a cache that works, and its lease not held            lock, and load again
 //	to be refreshed                                       refresh
 //	else                                                  create
 //
-// A look is a load, at most once a second. To be refreshed is what lives, or can
-// be renewed although it has expired (T17), unless its chain has ended, or its
-// refresh has been rejected as well within the minute.
+// To look is to load without the lease, if the last time was a second ago, for all
+// callers together; what is found counts as below. To be refreshed is a session
+// that lives, or has expired and can be renewed (T17); but not if its chain has
+// ended, nor if it was rejected within a minute of an answer to a rejection, nor
+// with a State that others may have, without the lease (O3). All else is to sign
+// in. An outage ends when Retry-After or the schedule of retries says.
 //
-// # What an operation brings
+// # What an operation has brought ([step.judge]), judged by the state as it is now
 //
-//	came back            while                  then
-//	---------            -----                  ----
-//	a session            leaving                it is the newest, and deleted too
-//	a session            rejected meanwhile     held and doubted: asked about again
-//	a session            leased                 stored first, also when closing
-//	a session            else                   held and good; due is drawn; outage and refusals end
-//	no (it judges)       refresh, held good     the chain has ended: sign in, callers keep the token
-//	no                   refresh, held doubted  it is over: sign in
-//	no                   create                 the credentials rest
-//	nothing that judges  the session lives      good; due on the retry schedule
-//	nothing that judges  it does not            an outage: sleep, or tell the error
-//	lost                 refresh with a State   as nothing that judges, and the chain has ended
-//	newer, from a cache  -                      held; doubted if issued before NotBefore
-//	done, or gone        delete                 nothing is held; NotBefore is now
-//	nothing that judges  delete                 again in time, or told; all else as it was
+//	what                    of                          then
+//	----                    --                          ----
+//	credentials             ask                         others than before: another entry, read it first
+//	a session               a cache, newer              held; good, or doubted if issued before NotBefore,
+//	                                                    near its end, or the clocks disagree about it
+//	a notice                a cache, not heeded yet     an outage, or the credentials rest
+//	a failure               a cache                     done without until the next time
+//	a session               create, refresh; leased     stored (also while closing or leaving), then:
+//	a session               … while leaving             held, the old one found: both may be deleted
+//	a session               … rejected meanwhile        held and doubted: asked about again
+//	a session               …                           held and good; due is drawn; outage and refusals end
+//	no later expiry         refresh, held good          the chain has ended: sign in, callers keep the token
+//	refused                 refresh, held good          the chain has ended: sign in, callers keep the token
+//	refused                 refresh, held doubted       over: sign in
+//	refused                 create                      the credentials rest: 1 to 15 minutes
+//	lost: sent, no answer   refresh that sent a State   the chain has ended (it must not be sent twice): sign in;
+//	                                                    what lives is good again
+//	no judgement, it lives  ask, create, refresh        good again, doubted or not; due on the retry schedule
+//	no judgement            ask, create, refresh        an outage; callers are told unless one can wait for its end
+//	done                    delete                      nothing is held; NotBefore is now
+//	gone: a 401             delete                      over; the other session, if one lives, else as done
+//	no judgement            delete                      again within Timeout, else told; all else as it was
 //
-// What a caller, a tick, a rejection, Revoke and Close do by themselves is in
-// [Step].
+// A timeout is no judgement, and so are 5xx, 429, HTML, a redirect. A notice that
+// concerns others, a refusal or a Retry-After, is stored under the lease.
 package core
 
 import (
