@@ -129,6 +129,9 @@ func (x *explorer) note(nth uint16) {
 // first is where a scenario begins.
 func (x *explorer) first() world {
 	w := world{left: x.left, now: base + 1000}
+	for i := range w.sources {
+		w.sources[i].seen.landed = longAgo
+	}
 	x.normalise(&w)
 	if x.warm {
 		w = x.settled(w, 0)

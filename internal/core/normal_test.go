@@ -148,7 +148,7 @@ func (x *explorer) forget(w *world) {
 	for i := range x.sources {
 		s := &w.sources[i]
 		s.call.before = move(s.call.before)
-		for _, m := range []*set{&s.seen.doubted, &s.seen.asked, &s.seen.judged, &s.seen.leaving} {
+		for _, m := range []*set{&s.seen.doubted, &s.seen.asked, &s.seen.judged, &s.seen.handed, &s.seen.leaving} {
 			*m = move(*m)
 		}
 	}
@@ -310,7 +310,7 @@ func (x *explorer) key(w *world) uint64 {
 	b = binary.LittleEndian.AppendUint64(b, of[1])
 	b = append(b, byte(w.server.count), w.server.epoch, bits8(w.server.away, w.server.wrong, w.server.right, w.store.away, w.store.deaf, w.store.broken, w.store.holder != 0))
 	for _, t := range w.server.issued[:w.server.count] {
-		b = append(b, byte(t.before), bits8(t.dead, t.ended, t.used, t.spent, t.handed), t.epoch, t.family, byte(t.expires), byte(t.renewable))
+		b = append(b, byte(t.before), bits8(t.dead, t.ended, t.used, t.spent, t.handed, t.stored), t.epoch, t.family, byte(t.expires), byte(t.renewable))
 	}
 	for _, e := range []*entry{&w.store.entry, &w.store.old} {
 		b = appendSession(b, e.session)
@@ -371,7 +371,7 @@ func (x *explorer) sourceKey(s *source, leased bool) uint64 {
 	c, g := &s.call, &s.seen
 	b = appendSession(append(b, byte(c.before), bits8(c.handled, c.cancelled), byte(c.outcome)), c.session)
 	b = appendSession(b, s.request)
-	b = append(b, byte(g.doubted), byte(g.asked), byte(g.judged), byte(g.leaving), bits8(g.rejected), g.answers, byte(g.answered),
+	b = append(b, byte(g.doubted), byte(g.asked), byte(g.judged), byte(g.handed), byte(g.leaving), bits8(g.rejected), g.answers, byte(g.answered),
 		byte(g.landed), byte(g.hold), byte(g.busy), byte(g.resting[0]), byte(g.resting[1]), g.refusals[0], g.refusals[1], byte(g.waited))
 	x.buffer = b
 	return maphash.Bytes(seed, b)

@@ -63,19 +63,21 @@ func (o *observer) watch() {
 		o.begins(begun)
 		o.s.call = call{before: o.w.server.all()}
 	}
+	o.s.seen.asked &= only(number(o.after.Held))
 	o.shown()
 	o.answers()
 }
 
 // handed is what Revoke is to end: what this source's callers got, and if the
 // store can be relied on what anybody's got (T13).
-func (o *observer) handed() (all set) {
+func (o *observer) handed() set {
+	all := o.s.seen.handed
 	for n, t := range o.w.server.issued[:o.w.server.count] {
-		if t.handed {
+		if t.handed && t.stored {
 			all |= only(n)
 		}
 	}
-	if o.sources > 1 && (o.w.store.broken || o.w.store.away || o.w.store.deaf) {
+	if o.w.store.broken || o.w.store.away || o.w.store.deaf {
 		return 0
 	}
 	return all
@@ -145,8 +147,11 @@ func (o *observer) ended(op Op) {
 	if op.Kind != Ask && op.Kind != Create && op.Kind != Refresh || in.Outcome == Cancelled {
 		return
 	}
-	if op.Kind != Ask && in.Outcome == OK && !in.Session.live(o.w.now) {
+	if op.Kind != Ask && in.Outcome == OK && !in.Session.live(o.w.now) { // E5, T8
 		in.Outcome = Unusable
+		if op.Kind == Refresh {
+			in.Outcome = Refused
+		}
 	}
 	held := number(o.before.Held)
 	if op.Kind == Refresh {
@@ -203,9 +208,6 @@ func (o *observer) begins(op Op) {
 	if (op.Kind == Store || op.Kind == Remove) && !o.after.Way.Leased {
 		o.fault("C1: a write without the lease")
 	}
-	if op.Kind == Store && o.after.Leave {
-		o.fault("T13: a session is stored while Revoke waits")
-	}
 	if op.Kind != Create && op.Kind != Refresh {
 		return
 	}
@@ -214,7 +216,7 @@ func (o *observer) begins(op Op) {
 		o.fault("T7, T18: a call before the end of Retry-After")
 	case g.hold > 0:
 		o.fault("T9: a call before the next attempt is due")
-	case g.rejected && o.paused():
+	case g.rejected && o.after.Trust == Doubted && o.paused():
 		o.fault("T12: a call in the pause, because of a rejection")
 	case o.tick < pace && g.landed > 0 && time.Duration(g.landed)*o.unit() < pace-o.unit():
 		o.fault("E5: more than about a call a second")
@@ -263,6 +265,10 @@ func (o *observer) shown() {
 	g.asked &^= only(n)
 	g.rejected = false
 	w.server.issued[n].handed = true
+	g.handed |= only(n)
+	if o.after.Leave {
+		g.leaving |= only(n)
+	}
 }
 
 // answers judges what callers and Revoke are told, and that nobody is forgotten.
@@ -283,6 +289,9 @@ func (o *observer) answers() {
 	}
 	if a := o.effects.Told; a != nil {
 		if a.Err == nil {
+			if entry := number(w.store.entry.session); o.s.seen.leaving.has(entry) && !w.store.broken && !o.before.Way.Alone {
+				o.fault("T13: Revoke says nil, and the store has what it ended")
+			}
 			for left := o.s.seen.leaving & w.server.all(); left != 0; left &= left - 1 {
 				if w.server.issued[left.first()].opens() {
 					o.fault("T13: Revoke says nil, and a token that was handed out opens the API: " + tokens[left.first()])

@@ -59,7 +59,7 @@ func scenarios() []scenario {
 		giving(rotating(shared("a shared State and revocations", map[trouble]uint8{ticks: 3, aways: 1, losses: 1, revokes: 1, logOuts: 1}))),
 		cold(shared("a server in trouble", map[trouble]uint8{ticks: 4, busies: 1, unusables: 1, wrongs: 1, aways: 1})),
 		shared("a busy server", map[trouble]uint8{ticks: 3, busies: 2, spurious: 2, logOuts: 1}),
-		giving(shared("revocations", map[trouble]uint8{ticks: 1, revokes: 2, logOuts: 1, losses: 1, closes: 1})),
+		giving(shared("revocations", map[trouble]uint8{ticks: 1, revokes: 2, logOuts: 1, losses: 1, closes: 1, aways: 1})),
 		renewable(shared("revocations, later", map[trouble]uint8{ticks: 6, revokes: 1, requests: 1, losses: 1})),
 		shared("a little of all", map[trouble]uint8{
 			ticks: 4, logOuts: 1, aways: 1, losses: 1, unusables: 1, busies: 1, wrongs: 1, ends: 1, spurious: 1, requests: 1,

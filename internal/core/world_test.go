@@ -50,6 +50,7 @@ type issued struct {
 	used      bool // its State has been written to the server, which has not answered with 5xx
 	spent     bool // its State was good once
 	handed    bool // callers could see it
+	stored    bool
 	epoch     uint8
 	family    uint8
 	expires   int8 // in ticks from now
@@ -129,6 +130,7 @@ type seen struct {
 	doubted set // rejected or revoked here, or older, and not shown to live since
 	asked   set // doubted, and a refresh has been begun
 	judged  set // a refresh has been answered
+	handed  set // callers here could see it
 	leaving set // what Revoke is to end
 
 	rejected bool  // and no session came since
@@ -206,11 +208,11 @@ const busyFor = 2
 
 // issue makes a session, as the server has it and as its answer tells it.
 func (x *explorer) issue(w *world, began Moment, before set, family uint8) Session {
-	n := w.server.count
+	n, age := w.server.count, int8(x.age(x.start(w.now), began)) // a life counts from the request's start (E3)
 	w.server.count++
 	w.server.issued[n] = issued{
 		before: before, epoch: w.server.epoch, family: family,
-		expires: x.life, renewable: x.life + x.longer,
+		expires: x.life - age, renewable: x.life - age + x.longer,
 	}
 	s := Session{Token: tokens[n], Issued: began, Expires: began.Add(time.Duration(x.life) * x.unit())}
 	if x.longer > 0 {
@@ -313,6 +315,9 @@ func (x *explorer) put(w *world, i int) bool {
 	}
 	if e == (entry{}) {
 		return true
+	}
+	if n := number(e.session); n >= 0 {
+		w.server.issued[n].stored = true
 	}
 	w.store.keep(e)
 	if x.gives {
