@@ -50,12 +50,12 @@ type explorer struct {
 	endNth  uint16
 	edgesOf int
 
-	calm    bool
-	full    bool // there was no room for one more session
-	tells   func(line string) // each edge of a history
-	told    []Effects
-	shift   Moment
-	buffer  []byte
+	calm   bool
+	full   bool              // there was no room for one more session
+	tells  func(line string) // each edge of a history
+	told   []Effects
+	shift  Moment
+	buffer []byte
 }
 
 // packed is a world that shares what it can with others.

@@ -100,6 +100,10 @@ func (o *observer) events() {
 		switch e.Kind {
 		case EventRejected:
 			g.rejected = true
+			if before := o.before.Way; before != nil {
+				k := before.Op.Kind
+				g.overtaken = k == Create || k == Refresh || k == Store && before.Op.Notice == nil
+			}
 		case EventSignedIn, EventRefreshed:
 			if g.rejected {
 				g.answers, g.answered = g.answers+1, 0
@@ -107,6 +111,9 @@ func (o *observer) events() {
 			if e.Kind == EventSignedIn {
 				c := o.before.Credentials[0]
 				g.resting[c], g.refusals[c] = 0, 0
+			}
+			if g.overtaken {
+				o.fault("M2: a rejection came while the call was under way, and what it brought is not doubted")
 			}
 			g.landed = 0
 			o.landed()
@@ -211,6 +218,7 @@ func (o *observer) begins(op Op) {
 	if op.Kind != Create && op.Kind != Refresh {
 		return
 	}
+	g.overtaken = false
 	switch {
 	case g.busy > 0:
 		o.fault("T7, T18: a call before the end of Retry-After")
@@ -289,6 +297,7 @@ func (o *observer) answers() {
 	}
 	if a := o.effects.Told; a != nil {
 		if a.Err == nil {
+			o.s.seen.doubted |= o.s.seen.leaving | o.s.seen.handed
 			if entry := number(w.store.entry.session); o.s.seen.leaving.has(entry) && !w.store.broken && !o.before.Way.Alone {
 				o.fault("T13: Revoke says nil, and the store has what it ended")
 			}

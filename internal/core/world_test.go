@@ -133,15 +133,16 @@ type seen struct {
 	handed  set // callers here could see it
 	leaving set // what Revoke is to end
 
-	rejected bool  // and no session came since
-	answers  uint8 // to rejections within a minute
-	answered int8  // since the last of them
-	landed   int8  // since the last session came from the server
-	hold     int8  // no call yet: it failed, with nothing that lives
-	busy     int8  // no call yet: the server said so
-	resting  [2]int8
-	refusals [2]uint8
-	waited   int8 // of a caller
+	rejected  bool  // and no session came since
+	overtaken bool  // a call that was under way then
+	answers   uint8 // to rejections within a minute
+	answered  int8  // since the last of them
+	landed    int8  // since the last session came from the server
+	hold      int8  // no call yet: it failed, with nothing that lives
+	busy      int8  // no call yet: the server said so
+	resting   [2]int8
+	refusals  [2]uint8
+	waited    int8 // of a caller
 }
 
 // trouble is what a world has a limited amount of.
