@@ -40,7 +40,7 @@ var planted = []struct{ name, file, right, wrong string }{
 	},
 	{
 		"the timer is not set", "judge.go",
-		`m.Due = max(refreshPoint(s, m.in.Draw), m.now.Add(pace))`,
+		`m.Due = refreshPoint(s, m.in.Draw)`,
 		`m.Due = 0`,
 	},
 	{
