@@ -15,11 +15,11 @@ import (
 var planted = []struct{ name, file, right, wrong string }{
 	{
 		"the state as it is when a session comes back is not looked at", "judge.go",
-		`if how != EventAdopted && m.Way.Overtaken {`,
-		`if false {`,
+		`overtaken := how != EventAdopted && m.Way.Overtaken`,
+		`overtaken := false`,
 	},
 	{
-		"what NotBefore says is forgotten", "judge.go",
+		"what NotBefore says is forgotten", "found.go",
 		`doubted := found.Issued < m.NotBefore ||`,
 		`doubted :=`,
 	},
@@ -44,12 +44,12 @@ var planted = []struct{ name, file, right, wrong string }{
 		`m.Due = 0`,
 	},
 	{
-		"an older session is adopted", "judge.go",
+		"an older session is adopted", "found.go",
 		`older := found.Issued < m.Held.Issued`,
 		`older := found.Issued > m.Held.Issued`,
 	},
 	{
-		"a 401 to the log-out is taken for done", "step.go",
+		"a 401 to the log-out is taken for done", "leave.go",
 		`if w.Found.alive(m.now) && (newest.Token == "" || w.Found.Issued > newest.Issued) {`,
 		`if false {`,
 	},
@@ -59,7 +59,7 @@ var planted = []struct{ name, file, right, wrong string }{
 		`wait := retry`,
 	},
 	{
-		"a session that was revoked is stored", "judge.go",
+		"a session that was revoked is stored", "leave.go",
 		"m.Held, m.Trust, m.Due, w.Found = Session{}, None, 0, Session{}\n",
 		"m.Held, m.Trust, m.Due, w.Found = Session{}, None, 0, Session{}\n" +
 			"if w.Leased {\nm.told(Answer{})\nreturn Op{Kind: Store, Session: done.Session}\n}\n",
