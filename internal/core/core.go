@@ -73,7 +73,7 @@
 //	refused                 refresh, held doubted       over: sign in
 //	refused                 create                      the credentials rest: 1 to 15 minutes
 //	lost: sent, no answer   refresh that sent a State   the chain has ended (it must not be sent twice): sign in;
-//	                                                    what lives is good again
+//	                                                    what lives is good again; others are told
 //	no judgement, it lives  ask, create, refresh        good again, doubted or not; due on the retry schedule
 //	no judgement            ask, create, refresh        an outage; callers are told unless one can wait for its end
 //	done                    delete                      nothing is held; NotBefore is now

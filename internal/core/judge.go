@@ -74,105 +74,6 @@ func (m *step) asked() Op {
 	return Op{}
 }
 
-func (m *step) locked() Op {
-	w := m.Way
-	if m.in.Outcome == OK {
-		w.Leased, w.Looked = true, true
-		w.Until = max(w.Until, m.now.Add(m.attempt())) // the wait for it was not its own
-		m.read()
-		return Op{}
-	}
-	if m.in.Outcome == Cancelled || m.Closed {
-		return Op{}
-	}
-	m.cacheFailed()
-	w.Alone = true
-	w.Until = max(w.Until, m.now.Add(m.attempt()))
-	return Op{Kind: Load} // once more (T18)
-}
-
-// read takes over what the cache has, if that is newer (C1).
-func (m *step) read() {
-	m.Looked = m.now
-	if m.in.Outcome != OK {
-		if m.in.Outcome != Cancelled {
-			m.cacheFailed()
-			m.Way.Alone = true
-		}
-		return
-	}
-	if m.in.Err != nil { // it holds something that cannot be used (C3)
-		m.cacheFailed()
-	}
-	found := m.in.Session
-	found.Shared = true
-	m.adopt(found)
-	if n := m.in.Notice; n != nil {
-		m.heed(n)
-	}
-}
-
-// adopt takes over a session from the cache, if it is newer than what is held.
-func (m *step) adopt(found Session) {
-	if !found.alive(m.now) {
-		return
-	}
-	if m.Leave || m.Closed {
-		m.Way.Found = found
-		return
-	}
-	if found.Token == m.Held.Token && !(m.Trust == Good && found.prolongs(m.Held)) {
-		if m.Trust != Over {
-			m.Held.Ended = m.Held.Ended || found.Ended
-			m.Held.Shared = true
-		}
-		return
-	}
-	older := found.Issued < m.Held.Issued
-	if m.usable() {
-		older = found.Issued <= m.Held.Issued || found.Expires != 0 && found.Expires < m.Held.Expires
-	}
-	if older && m.held(m.now) {
-		return
-	}
-	doubted := found.Issued < m.NotBefore || m.in.Doubtful || found.live(m.now) && found.nearItsEnd(m.now)
-	if (m.Trust == Doubted || m.Trust == Over) && found.ID != "" && found.ID == m.Held.ID {
-		doubted = true
-	}
-	if doubted {
-		m.hold(found, Doubted)
-		m.notBefore(found.Issued + 1)
-		return
-	}
-	m.land(found, EventAdopted)
-}
-
-// prolongs reports whether another process has had the same token live on, as
-// with a sliding session (O9). What two clocks make of one end is no difference.
-func (s Session) prolongs(old Session) bool {
-	return s.Issued > old.Issued && s.Expires > old.Expires.Add(time.Second)
-}
-
-// heed takes a notice for what it says, once: whoever can write the store can
-// put it back (C10).
-func (m *step) heed(n *Notice) {
-	if slices.Contains(m.Honoured, n.ID) {
-		return
-	}
-	m.Honoured = front(m.Honoured, n.ID)
-	until := m.now.Add(n.Left)
-	since := until.Add(-n.Wait)
-	if n.Refused {
-		if r := m.refusal(m.Credentials); r == nil || r.Until < until {
-			m.refuse(Refusal{Of: m.Credentials, Since: since, Until: until, Err: n.Err, Count: n.Count})
-		}
-		return
-	}
-	if n.Left > 0 && (m.Outage == nil || m.Outage.Until < until) {
-		m.Outage = &Outage{Since: since, Until: until, Err: n.Err, Count: max(1, n.Count)}
-	}
-}
-
 // refuse remembers that credentials are to rest.
 func (m *step) refuse(r Refusal) {
 	others := slices.DeleteFunc(slices.Clone(m.Refusals), func(o Refusal) bool { return o.Of == r.Of })
@@ -253,11 +154,14 @@ func (m *step) land(s Session, how EventKind) {
 	if m.Closed {
 		return
 	}
+	overtaken := how != EventAdopted && m.Way.Overtaken
 	if m.Leave {
 		if m.held(m.now) {
 			m.Way.Found = m.Held
 		}
-		m.hold(s, Good)
+		if m.hold(s, Good); overtaken {
+			m.Trust = Doubted
+		}
 		return
 	}
 	if !s.live(m.now) && s.Renewable <= m.now { // a slow store
@@ -266,7 +170,7 @@ func (m *step) land(s Session, how EventKind) {
 		m.failed(EventSignInFailed, Op{})
 		return
 	}
-	if how != EventAdopted && m.Way.Overtaken {
+	if overtaken {
 		m.hold(s, Doubted)
 		m.notBefore(s.Issued + 1)
 		return
@@ -396,35 +300,4 @@ func (m *step) attemptFailed(kind EventKind, done Op, retryIn time.Duration) {
 
 func (m *step) cacheFailed() {
 	m.report(Event{Kind: EventCacheFailed, Err: m.in.Err})
-}
-
-// deleted judges what became of the newest session at the server.
-func (m *step) deleted(done Op) Op {
-	w := m.Way
-	switch m.in.Outcome {
-	case OK:
-		m.report(Event{Kind: EventRevoked, Session: done.Session})
-		m.Held, m.Trust, m.Due, w.Found = Session{}, None, 0, Session{}
-		m.notBefore(m.now + 1)
-		w.Deleted = true
-		return Op{}
-	case Gone:
-		m.notBefore(done.Session.Issued + 1)
-		if w.Deleted = true; done.Session.Token == w.Found.Token {
-			w.Found = Session{}
-		}
-		if done.Session.Token == m.Held.Token {
-			m.Held, m.Trust, m.Due = Session{}, None, 0
-		}
-		return Op{}
-	case Cancelled:
-		return Op{}
-	}
-	wait := max(m.interval(m.Failures+1, m.in.Draw), m.in.RetryAfter)
-	m.attemptFailed(EventRevokeFailed, done, wait)
-	w.Err = m.in.Err
-	if w.After = m.now.Add(wait); m.in.Outcome == Away && w.After < w.Until {
-		return Op{}
-	}
-	return m.stay(Answer{Err: m.in.Err})
 }

@@ -1,9 +1,6 @@
 package core
 
-import (
-	"cmp"
-	"time"
-)
+import "time"
 
 // InputKind is what has happened.
 type InputKind uint8
@@ -133,21 +130,6 @@ func (m *step) reject() {
 	m.report(Event{Kind: EventRejected, Session: told})
 }
 
-func (m *step) revoke() {
-	switch {
-	case m.Closed:
-		m.Told = &Answer{Err: ErrClosed}
-	case !m.Leave:
-		m.Leave = true
-		leased, op := false, Op{}
-		if m.Way != nil {
-			leased, op = m.Way.Leased, m.Way.Op
-		}
-		m.Way = &Pursuit{Until: m.now.Add(m.Timeout), Leased: leased, Op: op}
-		m.Cancel = op.Kind == Ask || op.Kind == Lock || op.Kind == Sleep
-	}
-}
-
 func (m *step) close() {
 	if m.Closed {
 		return
@@ -264,45 +246,6 @@ func (m *step) renew() Op {
 		return m.call(Op{Kind: Refresh, Session: m.Held})
 	}
 	return m.call(Op{Kind: Create})
-}
-
-// leave ends the newest session that there is (T13).
-func (m *step) leave() Op {
-	w := m.Way
-	newest := m.Held
-	if !newest.alive(m.now) {
-		newest = Session{}
-	}
-	if w.Found.alive(m.now) && (newest.Token == "" || w.Found.Issued > newest.Issued) {
-		newest = w.Found
-	}
-	switch {
-	case newest.Token == "" && w.Deleted && w.Leased:
-		return Op{Kind: Remove}
-	case newest.Token == "" && w.Deleted:
-		m.notBefore(m.now + 1)
-		return m.stay(Answer{})
-	case m.now >= w.Until:
-		return m.stay(Answer{Err: cmp.Or(w.Err, ErrTimeout)})
-	case m.now < w.After:
-		return m.sleep(w.After)
-	case m.Cache && !m.Known && newest.Token == "" && !w.Asked:
-		return Op{Kind: Ask}
-	case m.shares() && !w.Looked:
-		return Op{Kind: Load}
-	case newest.Token == "":
-		return m.stay(Answer{})
-	case m.shares() && !w.Leased:
-		return Op{Kind: Lock}
-	}
-	return m.call(Op{Kind: Delete, Session: newest})
-}
-
-// stay ends Revoke.
-func (m *step) stay(a Answer) Op {
-	m.told(a)
-	m.Way = &Pursuit{Until: m.now.Add(m.Timeout), Leased: m.Way.Leased}
-	return m.next()
 }
 
 // call bounds an operation by the time of an attempt, and that of an early

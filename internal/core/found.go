@@ -1,0 +1,105 @@
+package core
+
+import (
+	"slices"
+	"time"
+)
+
+func (m *step) locked() Op {
+	w := m.Way
+	if m.in.Outcome == OK {
+		w.Leased, w.Looked = true, true
+		w.Until = max(w.Until, m.now.Add(m.attempt())) // the wait for it was not its own
+		m.read()
+		return Op{}
+	}
+	if m.in.Outcome == Cancelled || m.Closed {
+		return Op{}
+	}
+	m.cacheFailed()
+	w.Alone = true
+	w.Until = max(w.Until, m.now.Add(m.attempt()))
+	return Op{Kind: Load} // once more (T18)
+}
+
+// read takes over what the cache has, if that is newer (C1).
+func (m *step) read() {
+	m.Looked = m.now
+	if m.in.Outcome != OK {
+		if m.in.Outcome != Cancelled {
+			m.cacheFailed()
+			m.Way.Alone = true
+		}
+		return
+	}
+	if m.in.Err != nil { // it holds something that cannot be used (C3)
+		m.cacheFailed()
+	}
+	found := m.in.Session
+	found.Shared = true
+	m.adopt(found)
+	if n := m.in.Notice; n != nil {
+		m.heed(n)
+	}
+}
+
+// adopt takes over a session from the cache, if it is newer than what is held.
+func (m *step) adopt(found Session) {
+	if !found.alive(m.now) {
+		return
+	}
+	if m.Leave || m.Closed {
+		m.Way.Found = found
+		return
+	}
+	if found.Token == m.Held.Token && !(m.Trust == Good && found.prolongs(m.Held)) {
+		if m.Trust != Over {
+			m.Held.Ended = m.Held.Ended || found.Ended
+			m.Held.Shared = true
+		}
+		return
+	}
+	older := found.Issued < m.Held.Issued
+	if m.usable() {
+		older = found.Issued <= m.Held.Issued || found.Expires != 0 && found.Expires < m.Held.Expires
+	}
+	if older && m.held(m.now) {
+		return
+	}
+	doubted := found.Issued < m.NotBefore || m.in.Doubtful || found.live(m.now) && found.nearItsEnd(m.now)
+	if (m.Trust == Doubted || m.Trust == Over) && found.ID != "" && found.ID == m.Held.ID {
+		doubted = true
+	}
+	if doubted {
+		m.hold(found, Doubted)
+		m.notBefore(found.Issued + 1)
+		return
+	}
+	m.land(found, EventAdopted)
+}
+
+// prolongs reports whether another process has had the same token live on, as
+// with a sliding session (O9). What two clocks make of one end is no difference.
+func (s Session) prolongs(old Session) bool {
+	return s.Issued > old.Issued && s.Expires > old.Expires.Add(time.Second)
+}
+
+// heed takes a notice for what it says, once: whoever can write the store can
+// put it back (C10).
+func (m *step) heed(n *Notice) {
+	if slices.Contains(m.Honoured, n.ID) {
+		return
+	}
+	m.Honoured = front(m.Honoured, n.ID)
+	until := m.now.Add(n.Left)
+	since := until.Add(-n.Wait)
+	if n.Refused {
+		if r := m.refusal(m.Credentials); r == nil || r.Until < until {
+			m.refuse(Refusal{Of: m.Credentials, Since: since, Until: until, Err: n.Err, Count: n.Count})
+		}
+		return
+	}
+	if n.Left > 0 && (m.Outage == nil || m.Outage.Until < until) {
+		m.Outage = &Outage{Since: since, Until: until, Err: n.Err, Count: max(1, n.Count)}
+	}
+}
