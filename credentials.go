@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/internal/redaction"
 )
 
@@ -101,8 +102,9 @@ func (c Credentials) checkEncoding() error {
 
 // fingerprint tells two credentials apart without keeping them. A one-time code is
 // another one each time, and does not count.
-func (c Credentials) fingerprint() [sha256.Size]byte {
-	return sha256.Sum256([]byte(joined(append([]string{c.Email, c.Password}, c.extra()...)...)))
+func (c Credentials) fingerprint() core.Fingerprint {
+	sum := sha256.Sum256([]byte(joined(append([]string{c.Email, c.Password}, c.extra()...)...)))
+	return core.Fingerprint(sum[:])
 }
 
 // accountDomain is how a log names an account: by the domain of its e-mail

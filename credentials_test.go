@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -75,7 +76,7 @@ func TestAnAccountIsNamedByTheDomainOfItsAddress(t *testing.T) {
 
 // T10: which credentials were refused is known by their fingerprint.
 func TestTheFingerprintsOfTwoCredentialsDiffer(t *testing.T) {
-	all := map[[32]byte]Credentials{}
+	all := map[core.Fingerprint]Credentials{}
 	for _, c := range []Credentials{
 		{}, {Email: "a", Password: "b"}, {Email: "ab"}, {Password: "ab"}, {Email: "a", Password: "c"}, {Email: "b", Password: "b"},
 		{Email: "a\x01", Password: "b"}, {Email: "a", Password: "\x01b"}, {Email: "a", Password: "b", Extra: map[string]string{"": ""}},

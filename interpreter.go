@@ -35,6 +35,19 @@ var retries = sync.OnceValue(func() []time.Duration {
 	return all
 })
 
+// configs are the core's, of which sources that are alike have one.
+var configs sync.Map // of *core.Config, by what they are without Retries
+
+func configOf(c core.Config) *core.Config {
+	type likeness struct {
+		timeout     time.Duration
+		cache, asks bool
+	}
+	c.Retries = retries()
+	one, _ := configs.LoadOrStore(likeness{c.Timeout, c.Cache, c.Asks}, &c)
+	return one.(*core.Config)
+}
+
 // step tells the core what has happened, and does what it says. An operation that
 // is to begin gets a goroutine, unless one is there. mu is held.
 func (ts *TokenSource) step(in core.Input) {
@@ -67,7 +80,7 @@ func (ts *TokenSource) decide(in core.Input) (context.Context, core.Op) {
 	}
 	in.Draw = rand.Float64()
 	var effects core.Effects
-	*ts.state, effects = core.Step(&ts.config, *ts.state, in, core.At(now))
+	*ts.state, effects = core.Step(ts.config, *ts.state, in, core.At(now))
 	for _, e := range effects.Events {
 		ts.report(e, now)
 	}
@@ -119,7 +132,14 @@ func (ts *TokenSource) show() {
 		return
 	}
 	if ts.last == nil || ts.last.token() != s.Token || ts.last.issued != s.Issued || ts.last.expires != s.Expires {
-		ts.last = newSnapshot(s, ts.carrier(s))
+		ts.last = newSnapshot(s)
+		switch signer := ts.signer().(type) {
+		case nil:
+		case *Client:
+			ts.last.carrier = carrierOf(signer, s)
+		default:
+			ts.last.signed = new(issuerSession(s))
+		}
 		ts.state.Held.Token = ts.last.token() // one copy in memory is enough
 	}
 	if ts.current.Load() != ts.last {
@@ -127,18 +147,26 @@ func (ts *TokenSource) show() {
 	}
 }
 
-// carrier builds what carries a session, once for all its requests; nil where an
-// Authorization header does.
-func (ts *TokenSource) carrier(s core.Session) *exchange.Carrier {
-	client, ok := ts.issuer.(*Client)
-	if !ok || !client.described {
-		return nil
-	}
+// carrierOf builds what carries a session, once for all its requests (H6).
+func carrierOf(client *Client, s core.Session) *exchange.Carrier {
 	carrier, err := client.carry(issuerSession(s))
 	if err != nil {
 		return &exchange.Carrier{} // it was checked when it was issued
 	}
 	return carrier
+}
+
+// signer says what carries a session, and what ends it; nil: Authorization:
+// Bearer, and 401.
+func (ts *TokenSource) signer() Signer {
+	if client, ok := ts.issuer.(*Client); ok {
+		if client.described {
+			return client
+		}
+		return nil
+	}
+	signer, _ := ts.issuer.(Signer)
+	return signer
 }
 
 // arm sets the timer. It looks at the clocks at least once a minute: it sleeps

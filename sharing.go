@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 
+	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/internal/sealing"
 	"github.com/jwtsession/jwtsession/internal/sharing"
 )
@@ -33,7 +34,7 @@ func newShared(config Config, issuer Issuer, host string) *shared {
 	case config.Credentials != nil:
 		sh.place, sh.identity = config.BaseURL+" "+config.Account, (&Client{}).identity
 	default:
-		sh.Know([32]byte{}, func() *sealing.Sealer { return sealing.FromKey(sh.key, "account", config.Account) })
+		sh.Know(core.Fingerprint{}, func() *sealing.Sealer { return sealing.FromKey(sh.key, "account", config.Account) })
 	}
 	return sh
 }

@@ -12,12 +12,13 @@ import (
 type snapshot struct {
 	header          string // the value of an Authorization header
 	issued, expires core.Moment
-	id, state       string
-	carrier         *exchange.Carrier // what carries it; nil: the header above
+	id              string
+	carrier         *exchange.Carrier // what carries it, and
+	signed          *Session          // what a Signer of the program's own is given; nil, both: the header above
 }
 
-func newSnapshot(s core.Session, carrier *exchange.Carrier) *snapshot {
-	return &snapshot{header: bearer + s.Token, issued: s.Issued, expires: s.Expires, id: s.ID, state: s.State, carrier: carrier}
+func newSnapshot(s core.Session) *snapshot {
+	return &snapshot{header: bearer + s.Token, issued: s.Issued, expires: s.Expires, id: s.ID}
 }
 
 const bearer = "Bearer "
@@ -32,7 +33,7 @@ func (s *snapshot) liveAt(now time.Time) bool {
 
 // session is what the core is told of it.
 func (s *snapshot) session() core.Session {
-	return core.Session{Token: s.token(), State: s.state, ID: s.id, Issued: s.issued, Expires: s.expires}
+	return core.Session{Token: s.token(), ID: s.id, Issued: s.issued, Expires: s.expires}
 }
 
 // coreSession is a session as the core has it, issued at a moment that is not

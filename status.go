@@ -78,7 +78,7 @@ func (ts *TokenSource) Status() Status {
 		Account:        ts.account,
 		Closed:         ts.state.Closed,
 		RefreshAt:      ts.state.Plan(core.At(now)).Time(),
-		FailedAttempts: ts.state.Failures,
+		FailedAttempts: int(ts.state.Failures),
 		LastError:      ts.explain(ts.state.Problem, nil, now),
 	}
 	if len(ts.origins) > 0 {

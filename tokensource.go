@@ -59,13 +59,12 @@ type TokenSource struct {
 	ended   chan struct{}      // closed when none is under way any more; nil: none is
 	account string             // for events
 
-	config   core.Config
+	config   *core.Config
 	issuer   Issuer
-	signer   Signer              // nil: Authorization: Bearer, and 401
 	provider CredentialsProvider // beside an Issuer; a Client has its own
 	sharing  *shared             // nil without a cache
 	origins  []origin.Origin
-	base     http.RoundTripper // of Client
+	caller   *http.Client // Config.HTTPClient
 	reporter *reporter
 	clock    func() time.Time
 }
@@ -98,21 +97,15 @@ func New(config Config) (*TokenSource, error) {
 		clock:   time.Now,
 		state:   new(core.State),
 	}
-	ts.config = core.Config{
+	ts.config = configOf(core.Config{
 		Timeout: cmp.Or(config.Timeout, DefaultTimeout),
-		Retries: retries(),
 		Cache:   config.Cache != nil,
 		Asks:    config.Credentials != nil,
-	}
+	})
 	ts.sharing = newShared(config, issuer, ts.host())
 	ts.state.Known = ts.sharing != nil && ts.sharing.Named()
-	ts.base = connections.ForRequests(config.HTTPClient)
-	if client, own := issuer.(*Client); own {
-		if client.described {
-			ts.signer = client
-		}
-	} else {
-		ts.signer, _ = issuer.(Signer)
+	ts.caller = config.HTTPClient
+	if _, own := issuer.(*Client); !own {
 		ts.provider = config.Credentials
 	}
 	if config.Logger != nil || config.OnEvent != nil {
@@ -153,7 +146,7 @@ func (ts *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) 
 // tokenType is the scheme of the Authorization header that carries the token
 // (O6).
 func (ts *TokenSource) tokenType() string {
-	if ts.signer == nil {
+	if ts.signer() == nil {
 		return "Bearer"
 	}
 	if client, ok := ts.issuer.(*Client); ok {
@@ -275,7 +268,7 @@ func (ts *TokenSource) Revoke(ctx context.Context) error {
 // API carry the token, and it needs nothing else. Its transport is a [Transport]
 // on that of Config.HTTPClient.
 func (ts *TokenSource) Client() *http.Client {
-	return &http.Client{Transport: &Transport{Source: ts, Base: ts.base}}
+	return &http.Client{Transport: &Transport{Source: ts, Base: connections.ForRequests(ts.caller)}}
 }
 
 // Close ends the timer and what is under way, and waits for it. It never

@@ -161,7 +161,7 @@ func (ts *TokenSource) authorize(req *http.Request, s *snapshot) (*http.Request,
 	switch {
 	case s.carrier != nil:
 		replaced = s.carrier.Replaces
-	case ts.signer != nil:
+	case s.signed != nil:
 		replaced = func(string) bool { return false }
 	}
 	for name, all := range req.Header {
@@ -181,9 +181,9 @@ func (ts *TokenSource) authorize(req *http.Request, s *snapshot) (*http.Request,
 			signed.URL = new(*req.URL)
 			signed.URL.RawQuery = s.carrier.JoinQuery(req.URL.RawQuery)
 		}
-	case ts.signer != nil:
+	case s.signed != nil:
 		signed.URL = new(*req.URL)
-		return signed, contained(func() { ts.signer.Sign(signed, issuerSession(s.session())) })
+		return signed, contained(func() { ts.signer().Sign(signed, *s.signed) })
 	default:
 		put(authorization, s.header)
 	}
@@ -198,11 +198,12 @@ func (ts *TokenSource) rejects(res *http.Response) bool {
 	if res == nil {
 		return false
 	}
-	if ts.signer == nil {
+	signer := ts.signer()
+	if signer == nil {
 		return res.StatusCode == http.StatusUnauthorized
 	}
 	says := false
-	return contained(func() { says = ts.signer.Rejects(res) }) == nil && says
+	return contained(func() { says = signer.Rejects(res) }) == nil && says
 }
 
 // contained makes an error of a panic in a Signer (T15).

@@ -152,8 +152,8 @@ const (
 	Over                 // the server has judged: kept to be recognised if a cache brings it back
 )
 
-// Fingerprint tells credentials apart.
-type Fingerprint [32]byte
+// Fingerprint tells the few credentials apart that a source meets.
+type Fingerprint [8]byte
 
 // Config is what does not change in a source's life.
 type Config struct {
@@ -170,32 +170,28 @@ func (c *Config) attempt() time.Duration { return c.Timeout * 2 / 3 }
 // slices are nil. It is copied, and never changed through a copy.
 type State struct {
 	Held      Session
-	Trust     Trust
 	NotBefore Moment // what was issued earlier was rejected or revoked, or may have been (T6)
 	Due       Moment // when to refresh; it counts while the session lives
 
-	// T12: how far the answer to a rejection has got, and since when.
-	Rung      Rung
-	RungSince Moment
-
-	// E5: sessions in a row that hardly lived, and when the next call may be made.
-	Short uint8
-	Pace  Moment
-
-	Known       bool        // what names the cache's entry is known
-	Credentials Fingerprint // as the provider last gave them
+	RungSince   Moment      // since when Rung is so
+	Pace        Moment      // E5: when the next call may be made
 	Looked      Moment      // when the cache was last read
-	Honoured    []string    // the notices from the cache that have been heeded (C10)
+	Credentials Fingerprint // as the provider last gave them
 
+	Honoured []string  // the notices from the cache that have been heeded (C10)
 	Outage   *Outage   // of anything but the credentials
 	Refusals []Refusal // of credentials, the newest first
-	Failures int       // attempts that failed since the last success
-	Problem  error     // of the last of them
+	Problem  error     // of the last attempt that failed
+	Way      *Pursuit  // what is being done about it all; nil: nothing
 
-	Want   bool     // a caller waits for a session
-	Leave  bool     // Revoke waits
-	Closed bool     // for ever
-	Way    *Pursuit // what is being done about it; nil: nothing
+	Failures int32 // attempts that failed since the last success
+	Trust    Trust
+	Rung     Rung  // T12: how far the answer to a rejection has got
+	Short    uint8 // E5: sessions in a row that hardly lived
+	Known    bool  // what names the cache's entry is known
+	Want     bool  // a caller waits for a session
+	Leave    bool  // Revoke waits
+	Closed   bool  // for ever
 }
 
 // Rung is how far the answer to a rejection has got.

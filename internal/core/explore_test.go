@@ -23,7 +23,7 @@ import (
 // more are forgotten, and the others numbered anew, so a name belongs to its line.
 // The last line is the fault, which begins with the rule that it breaks.
 
-var exploreWorlds = flag.Int("explore.worlds", 1_000_000, "how many worlds the explorer goes through; 0: the full bound")
+var exploreWorlds = flag.Int("explore.worlds", 100_000, "how many worlds the explorer goes through; 0: the full bound")
 
 // fullBound is how many worlds of a scenario are gone through at most.
 const fullBound = 4_000_000

@@ -194,7 +194,7 @@ func (m *step) land(s Session, how EventKind) {
 	}
 	e := Event{Kind: how, Session: s}
 	if how != EventAdopted {
-		e.Attempt = m.Failures + 1
+		e.Attempt = int(m.Failures) + 1
 	}
 	m.report(e)
 	m.Outage, m.Refusals, m.Failures, m.Problem = nil, nil, 0, nil
@@ -225,7 +225,7 @@ func (m *step) failed(kind EventKind, done Op) Op {
 		return m.refused(kind, done)
 	}
 	if m.held(m.now) {
-		retry = m.interval(m.Failures+1, in.Draw)
+		retry = m.interval(int(m.Failures)+1, in.Draw)
 		wait := retryWithin(m.Held.Expires.Sub(m.now), retry, in.RetryAfter)
 		if m.Held.Expires == 0 {
 			wait = max(retry, in.RetryAfter)
@@ -295,7 +295,7 @@ func (m *step) tell(concerns bool) Op {
 func (m *step) attemptFailed(kind EventKind, done Op, retryIn time.Duration) {
 	m.Failures++
 	m.Problem = m.in.Err
-	m.report(Event{Kind: kind, Session: m.Held, Err: m.in.Err, Began: done.Began, Attempt: m.Failures, RetryIn: retryIn})
+	m.report(Event{Kind: kind, Session: m.Held, Err: m.in.Err, Began: done.Began, Attempt: int(m.Failures), RetryIn: retryIn})
 }
 
 func (m *step) cacheFailed() {

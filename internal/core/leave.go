@@ -78,7 +78,7 @@ func (m *step) deleted(done Op) Op {
 	case Cancelled:
 		return Op{}
 	}
-	wait := max(m.interval(m.Failures+1, m.in.Draw), m.in.RetryAfter)
+	wait := max(m.interval(int(m.Failures)+1, m.in.Draw), m.in.RetryAfter)
 	m.attemptFailed(EventRevokeFailed, done, wait)
 	w.Err = m.in.Err
 	if w.After = m.now.Add(wait); m.in.Outcome == Away && w.After < w.Until {
