@@ -16,9 +16,13 @@ import (
 )
 
 // inVirtualTime runs test in a bubble with a server whose clock is the bubble's.
+// A lease may still be given back when it returns, which ends with the lease's life.
 func inVirtualTime(t *testing.T, test func(*testing.T, *miniredis.Miniredis)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(t, startMiniredis(t)) })
+	synctest.Test(t, func(t *testing.T) {
+		test(t, startMiniredis(t))
+		time.Sleep(2 * longestLease)
+	})
 }
 
 // open returns a handle on the store, with a line of its own.

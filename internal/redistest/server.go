@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -112,16 +111,6 @@ func (s *Server) Client(t testing.TB) *redis.Client {
 	client := redis.NewClient(&options)
 	t.Cleanup(func() { _ = client.Close() })
 	return client
-}
-
-// WaitFor asks another process, which cannot tell when it is ready.
-func WaitFor(t testing.TB, what string, isReady func() bool) {
-	t.Helper()
-	for start := time.Now(); !isReady(); time.Sleep(10 * time.Millisecond) {
-		if time.Since(start) > time.Minute {
-			t.Fatalf("waited a minute for %s", what)
-		}
-	}
 }
 
 // FreePort returns a TCP port below those that systems hand out, which is free
