@@ -17,7 +17,15 @@ type snapshot struct {
 }
 
 func newSnapshot(s core.Session, carrier *exchange.Carrier) *snapshot {
-	return &snapshot{header: bearer + s.Token, issued: s.Issued, expires: s.Expires, id: s.ID, state: s.State, carrier: carrier}
+	header := bearer + s.Token
+	if carrier != nil {
+		for _, field := range carrier.Header {
+			if field.Value == header {
+				header = field.Value // one copy in memory is enough
+			}
+		}
+	}
+	return &snapshot{header: header, issued: s.Issued, expires: s.Expires, id: s.ID, state: s.State, carrier: carrier}
 }
 
 const bearer = "Bearer "
