@@ -20,9 +20,9 @@ import (
 const (
 	historyTimeout = 30 * time.Second
 
-	// longestWait is what a caller may wait: for the lease of somebody else's
-	// operation, and for one of its own.
-	longestWait = 2*historyTimeout + 10*time.Second
+	// longestWait is what a caller may wait: for a lease and a call of a Revoke's, and
+	// then for a lease and calls of its own.
+	longestWait = 4 * historyTimeout
 
 	// longestClose is for a refresh that is stored still, and code that does not
 	// return.
@@ -45,6 +45,7 @@ type world struct {
 	disturbed   []time.Time
 	quiet       time.Time // until when the server has asked anybody to be left alone
 	quietShared bool      // and all can know it
+	refused     time.Time // until when credentials are at rest, at least
 	broken      string    // the first rule that was
 }
 
@@ -55,12 +56,12 @@ type member struct {
 	ts    *TokenSource
 
 	handed   map[string]bool      // tokens that it handed out
-	told     map[string]time.Time // that it was told were rejected, while they were current
-	allTold  []time.Time
-	dead     map[string]time.Time // and refused by the server, or deleted
+	told     map[string]rejection // that it was told were rejected, while they were current
+	allTold  []rejection
+	dead     map[string]time.Time // and then refused by the server
 	revoked  map[string]time.Time // handed out before a Revoke that worked
 	inFlight *sessionCall
-	answered time.Time // the last session call was
+	answers  []time.Time // when session calls were answered
 	calls    []time.Time
 	quiet    rest // the server asked to be left alone
 	refused  rest // the credentials were
@@ -73,6 +74,13 @@ type rest struct {
 	until time.Time
 	held  string
 	wrong bool // which password it is about
+}
+
+// rejection is when a source was told of one, and how many session calls had been
+// answered by then.
+type rejection struct {
+	at      time.Time
+	answers int
 }
 
 // errand is a call that somebody waits for.
@@ -144,7 +152,7 @@ func (w *world) base() string {
 // open starts a source.
 func (w *world) open(index int) *member {
 	m := &member{
-		world: w, index: index, handed: map[string]bool{}, told: map[string]time.Time{},
+		world: w, index: index, handed: map[string]bool{}, told: map[string]rejection{},
 		dead: map[string]time.Time{}, revoked: map[string]time.Time{},
 	}
 	config := w.server.config(m)
@@ -250,7 +258,18 @@ func (w *world) happens(s happening) {
 		w.mu.Unlock()
 	case setsClock:
 		w.disturb()
-		w.offset.Store(int64(s.d))
+		w.setClock(s.d)
+	}
+}
+
+// setClock sets the clock of all sources. What they would learn of that from the
+// monotonic clock they are told.
+func (w *world) setClock(offset time.Duration) {
+	back := time.Duration(w.offset.Swap(int64(offset))) - offset
+	for _, m := range w.members {
+		m.ts.mu.Lock()
+		m.ts.stepped += max(0, back)
+		m.ts.mu.Unlock()
 	}
 }
 

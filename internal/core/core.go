@@ -60,8 +60,8 @@
 //	what                    of                          then
 //	----                    --                          ----
 //	credentials             ask                         others than before: another entry, read it first
-//	a session               a cache, newer              held; good, or doubted if issued before NotBefore,
-//	                                                    near its end, or the clocks disagree about it
+//	a session               a cache, newer              held; suspect if issued before NotBefore; doubted if
+//	                                                    near its end, or the clocks disagree; else good
 //	a notice                a cache, not heeded yet     an outage, or the credentials rest
 //	a failure               a cache                     done without until the next time
 //	a session               create, refresh; leased     stored (also while closing or leaving), then:
@@ -74,7 +74,8 @@
 //	refused                 create                      the credentials rest: 1 to 15 minutes
 //	lost: sent, no answer   refresh that sent a State   the chain has ended (it must not be sent twice): sign in;
 //	                                                    what lives is good again; others are told
-//	no judgement, it lives  ask, create, refresh        good again, doubted or not; due on the retry schedule
+//	no judgement, it lives  ask, create, refresh        good again, if it was doubted; due on the retry schedule;
+//	                                                    but of what is suspect nobody gets anything
 //	no judgement            ask, create, refresh        an outage; callers are told unless one can wait for its end
 //	done                    delete                      nothing is held; NotBefore is now
 //	gone: a 401             delete                      over; the other session, if one lives, else as done
@@ -148,7 +149,8 @@ type Trust uint8
 const (
 	None    Trust = iota // there is none
 	Good                 // to be used
-	Doubted              // rejected, or of the time before a rejection: ask the server first (T11)
+	Doubted              // rejected, or near its end: ask the server first; kept if it cannot be asked (T11)
+	Suspect              // from a cache, and of the time before a rejection: nothing until a refresh has shown that it lives (T6)
 	Over                 // the server has judged: kept to be recognised if a cache brings it back
 )
 
@@ -360,34 +362,46 @@ func (s *State) held(now Moment) bool {
 	return (s.Trust == Good || s.Trust == Doubted) && s.Held.live(now)
 }
 
-// SetBack moves all that is waited for, after the clock was set back by d: it
-// takes as long as it was to (T4).
+// SetBack moves all moments, after the clock was set back by d: what is waited for
+// takes as long as it was to (T4), what lives as long as it was to, and what is
+// issued from now on is newer than what there was.
 func (s State) SetBack(d time.Duration) State {
-	back := func(m *Moment) {
-		if *m != 0 {
-			*m -= Moment(d)
-		}
-	}
-	for _, m := range []*Moment{&s.Due, &s.RungSince, &s.Pace, &s.Looked} {
-		back(m)
+	s.Held.setBack(d)
+	for _, m := range []*Moment{&s.NotBefore, &s.Due, &s.RungSince, &s.Pace, &s.Looked} {
+		m.setBack(d)
 	}
 	if s.Outage != nil {
 		o := *s.Outage
-		back(&o.Since)
-		back(&o.Until)
+		o.Since.setBack(d)
+		o.Until.setBack(d)
 		s.Outage = &o
 	}
 	refusals := s.Refusals
 	s.Refusals = nil
 	for _, r := range refusals {
-		back(&r.Since)
-		back(&r.Until)
+		r.Since.setBack(d)
+		r.Until.setBack(d)
 		s.Refusals = append(s.Refusals, r)
 	}
 	if s.Way != nil {
 		p := *s.Way
-		back(&p.Until)
+		p.Until.setBack(d)
+		p.After.setBack(d)
+		p.Found.setBack(d)
+		p.Op.Session.setBack(d)
 		s.Way = &p
 	}
 	return s
+}
+
+func (s *Session) setBack(d time.Duration) {
+	s.Issued.setBack(d)
+	s.Expires.setBack(d)
+	s.Renewable.setBack(d)
+}
+
+func (m *Moment) setBack(d time.Duration) {
+	if *m != 0 {
+		*m -= Moment(d)
+	}
 }

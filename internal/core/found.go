@@ -35,7 +35,7 @@ func (m *step) read() {
 	if m.in.Err != nil { // it holds something that cannot be used (C3)
 		m.cacheFailed()
 	}
-	found := m.in.Session
+	found := m.in.Session.issuedBy(m.now)
 	found.Shared = true
 	m.adopt(found)
 	if n := m.in.Notice; n != nil {
@@ -66,16 +66,25 @@ func (m *step) adopt(found Session) {
 	if older && m.held(m.now) {
 		return
 	}
-	doubted := found.Issued < m.NotBefore || m.in.Doubtful || found.live(m.now) && found.nearItsEnd(m.now)
-	if (m.Trust == Doubted || m.Trust == Over) && found.ID != "" && found.ID == m.Held.ID {
-		doubted = true
-	}
-	if doubted {
+	related := found.ID != "" && found.ID == m.Held.ID
+	switch {
+	case found.Issued < m.NotBefore, related && (m.Trust == Suspect || m.Trust == Over):
+		m.hold(found, Suspect)
+	case related && m.Trust == Doubted, m.in.Doubtful, found.live(m.now) && found.nearItsEnd(m.now):
 		m.hold(found, Doubted)
 		m.notBefore(found.Issued + 1)
-		return
+	default:
+		m.land(found, EventAdopted)
 	}
-	m.land(found, EventAdopted)
+}
+
+// issuedBy moves a session that was issued later than now: the clock was set back
+// while it was on its way (T4).
+func (s Session) issuedBy(now Moment) Session {
+	if ahead := s.Issued.Sub(now); ahead > time.Second {
+		s.setBack(ahead)
+	}
+	return s
 }
 
 // prolongs reports whether another process has had the same token live on, as

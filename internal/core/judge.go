@@ -100,6 +100,7 @@ func (m *step) answered(done Op) Op {
 		}
 	}
 	if m.in.Outcome == OK {
+		m.in.Session = m.in.Session.issuedBy(m.now)
 		return m.brought(done)
 	}
 	same := done.Session.Token == m.Held.Token
@@ -175,7 +176,7 @@ func (m *step) land(s Session, how EventKind) {
 		m.notBefore(s.Issued + 1)
 		return
 	}
-	if m.Trust == Doubted || m.Trust == Over {
+	if m.Trust == Doubted || m.Trust == Suspect || m.Trust == Over {
 		m.notBefore(s.Issued)
 		if how != EventAdopted {
 			again := m.Rung != Unanswered && m.recently(m.RungSince)

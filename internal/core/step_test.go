@@ -173,7 +173,7 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 				t.Errorf("expected the newer session to be held, got %s", s.Held.Token)
 			}
 		}},
-		{name: "issued before NotBefore, from a cache", cache: true, state: State{NotBefore: noon + 1, Known: true, Want: true, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: newer}, begins: Lock, trust: Doubted},
+		{name: "issued before NotBefore, from a cache", cache: true, state: State{NotBefore: noon + 1, Known: true, Want: true, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: newer}, begins: Lock, trust: Suspect},
 		{name: "older, from a cache", cache: true, state: State{Held: live, Trust: Good, Known: true, Due: noon, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: older}, begins: Lock, trust: Good},
 		{name: "done, log-out", state: State{Held: live, Trust: Good, Leave: true, Way: during(Delete, live)}, in: Input{Kind: Done}, says: true, check: func(t *testing.T, s State) {
 			if s.NotBefore <= noon {
