@@ -40,7 +40,7 @@ func TestNoReadingOfAPathLeadsOut(t *testing.T) {
 	for _, path := range []string{
 		"/..%3fx", "/..%23x", "/..%253fx", "/%c0%ae%c0%ae", "/%c0%ae%c0%ae/x", "/%e0%80%ae%e0%80%ae", "/%f0%80%80%ae.", "/%ef%bc%8e%ef%bc%8e",
 		"/..%e2%80%8b", "/.%e2%80%8b.", "/%e2%80%a5", "/..%c0%af", "/..%ef%bc%8fx", "/..%ef%bc%bcx", "/..%e2%88%95x", "/..%e2%81%84x", "/%25u002e%25u002e/x", "/%25u002e./x",
-		"/..%c2%a0", "/..+", "/%25u002e.", "/%e2%80%a4%e2%80%a4", "/..%c2%ad", "/%25uff0e%25uff0e/x", "/..%25u2215x",
+		"/..%c2%a0", "/..+", "/%25u002e.", "/%e2%80%a4%e2%80%a4", "/..%c2%ad", "/%25c0%ae%c0%25ae/x", "/%25uff0e%25uff0e/x", "/..%25u2215x",
 	} {
 		send(t, p, "GET "+path+" HTTP/1.1\nHost: HOST\n\n").expect(t, path, 400, "path")
 	}

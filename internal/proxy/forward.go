@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func (p *passage) request(ctx context.Context, path *url.URL) (out *http.Request
 			return nil, release, err
 		}
 		if int64(len(content)) < size {
-			out.Body = resumed{io.MultiReader(strings.NewReader(string(content)), p.body), p.body}
+			out.Body = resumed{io.MultiReader(bytes.NewReader(content), p.body), p.body}
 		} else {
 			out.GetBody = func() (io.ReadCloser, error) { return again(content), nil }
 			out.Body = again(content)

@@ -45,13 +45,18 @@ func isPlain(path string) bool {
 	return true
 }
 
-// undone takes layer after layer off a path, until there is none left.
+// undone takes layer after layer off a path, until there is none left. Escapes
+// come off first, all of them: the bytes of one character may have been escaped
+// over a different number of times.
 func undone(path string) (string, bool) {
 	for range deepestEscape {
 		if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return "", false
 		}
-		simpler := plain(unescape(path))
+		simpler := unescape(path)
+		if simpler == path {
+			simpler = plain(path)
+		}
 		if simpler == path {
 			return path, true
 		}
