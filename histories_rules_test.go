@@ -100,6 +100,7 @@ func (m *member) ended(c *sessionCall, status int, wait time.Duration) {
 		m.dead[c.token] = now
 	case c.op == "create" && judged:
 		m.refused = rest{now.Add(time.Minute), c.held, c.wrong}
+		w.refused = m.refused.until
 	}
 	if wait > 0 && c.op != "revoke" {
 		m.quiet = rest{now.Add(wait), c.held, false}
@@ -173,7 +174,7 @@ func (m *member) mayKeep(rejected time.Time) bool {
 			n++
 		}
 	}
-	return n > 2 || rejected.Before(m.world.quiet) || rejected.Before(m.refused.until.Add(core.LongestLockout)) || m.world.clocks
+	return n > 2 || rejected.Before(m.world.quiet) || rejected.Before(m.world.refused.Add(core.LongestLockout)) || m.world.clocks
 }
 
 // isFresh reports whether a token was issued in the second of a moment: PacerPro's
@@ -269,7 +270,7 @@ func (m *member) checkRest() {
 	switch {
 	case ts.waiting != nil || ts.leaving != nil || s.Want || s.Leave:
 		breaks("nobody waits for nothing: source %d is at rest, and somebody waits for it", m.index)
-	case planned != (ts.alarm != 0):
+	case planned != (ts.alarm != 0) && !(m.world.clocks && !planned): // until it has looked at the clock
 		breaks("the timer of source %d is armed: %v; want it to be: %v", m.index, ts.alarm != 0, planned)
 	case planned && s.Due < now && !m.world.clocks:
 		breaks("the refresh of source %d was due %v ago", m.index, now.Sub(s.Due))

@@ -165,6 +165,8 @@ func historyOf(seed uint64) history {
 	for _, w := range weights {
 		total += w
 	}
+	h.clocks = h.clocks && !h.rotating // an issuer tells expiries by the local clock
+	h.latency = min(h.latency, h.life/60)
 	for range 5 + r.IntN(45) {
 		at, k := r.IntN(total), kind(0)
 		for ; at >= weights[k]; k++ {

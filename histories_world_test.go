@@ -20,9 +20,9 @@ import (
 const (
 	historyTimeout = 30 * time.Second
 
-	// longestWait is what a caller may wait: for the lease of somebody else's
-	// operation, and for one of its own.
-	longestWait = 2*historyTimeout + 10*time.Second
+	// longestWait is what a caller may wait: for a lease and a call of a Revoke's, and
+	// then for a lease and calls of its own.
+	longestWait = 4 * historyTimeout
 
 	// longestClose is for a refresh that is stored still, and code that does not
 	// return.
@@ -45,6 +45,7 @@ type world struct {
 	disturbed   []time.Time
 	quiet       time.Time // until when the server has asked anybody to be left alone
 	quietShared bool      // and all can know it
+	refused     time.Time // until when credentials are at rest, at least
 	broken      string    // the first rule that was
 }
 
@@ -149,6 +150,9 @@ func (w *world) open(index int) *member {
 	}
 	config := w.server.config(m)
 	config.Timeout = historyTimeout
+	if debugEvents != nil {
+		config.OnEvent = func(e Event) { debugEvents(m, e) }
+	}
 	if w.shared {
 		through(w.store)(&config)
 	}
@@ -250,7 +254,18 @@ func (w *world) happens(s happening) {
 		w.mu.Unlock()
 	case setsClock:
 		w.disturb()
-		w.offset.Store(int64(s.d))
+		w.setClock(s.d)
+	}
+}
+
+// setClock sets the clock of all sources. What they would learn of that from the
+// monotonic clock they are told.
+func (w *world) setClock(offset time.Duration) {
+	back := time.Duration(w.offset.Swap(int64(offset))) - offset
+	for _, m := range w.members {
+		m.ts.mu.Lock()
+		m.ts.stepped += max(0, back)
+		m.ts.mu.Unlock()
 	}
 }
 
@@ -336,3 +351,5 @@ func (m *member) request(body io.Reader) (status int) {
 	res.Body.Close()
 	return res.StatusCode
 }
+
+var debugEvents func(*member, Event)
