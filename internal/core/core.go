@@ -46,9 +46,10 @@
 //	no                   refresh, held doubted  it is over: sign in
 //	no                   create                 the credentials rest
 //	nothing that judges  the session lives      good; due on the retry schedule
+//	nothing that judges  it is suspect          an outage, as if there were none
 //	nothing that judges  it does not            an outage: sleep, or tell the error
 //	lost                 refresh with a State   as nothing that judges, and the chain has ended
-//	newer, from a cache  -                      held; doubted if issued before NotBefore
+//	newer, from a cache  -                      held; suspect if issued before NotBefore
 //	done, or gone        delete                 nothing is held; NotBefore is now
 //	nothing that judges  delete                 again in time, or told; all else as it was
 //
@@ -120,7 +121,8 @@ type Trust uint8
 const (
 	None    Trust = iota // there is none
 	Good                 // to be used
-	Doubted              // rejected, or of the time before a rejection: ask the server first (T11)
+	Doubted              // rejected, or near its end: ask the server first; kept if it cannot be asked (T11)
+	Suspect              // from a cache, and of the time before a rejection: nothing until a refresh has shown that it lives (T6)
 	Over                 // the server has judged: kept to be recognised if a cache brings it back
 )
 
@@ -336,15 +338,22 @@ func (s *State) held(now Moment) bool {
 	return (s.Trust == Good || s.Trust == Doubted) && s.Held.live(now)
 }
 
-// SetBack moves all that is waited for, after the clock was set back by d: it
-// takes as long as it was to (T4).
+// SetBack moves all moments, after the clock was set back by d: what is waited for
+// takes as long as it was to (T4), what lives as long as it was to, and what is
+// issued from now on is newer than what there was.
 func (s State) SetBack(d time.Duration) State {
 	back := func(m *Moment) {
 		if *m != 0 {
 			*m -= Moment(d)
 		}
 	}
-	for _, m := range []*Moment{&s.Due, &s.RungSince, &s.Pace, &s.Looked} {
+	of := func(s *Session) {
+		back(&s.Issued)
+		back(&s.Expires)
+		back(&s.Renewable)
+	}
+	of(&s.Held)
+	for _, m := range []*Moment{&s.NotBefore, &s.Due, &s.RungSince, &s.Pace, &s.Looked} {
 		back(m)
 	}
 	if s.Outage != nil {
@@ -363,6 +372,8 @@ func (s State) SetBack(d time.Duration) State {
 	if s.Way != nil {
 		p := *s.Way
 		back(&p.Until)
+		back(&p.After)
+		of(&p.Found)
 		s.Way = &p
 	}
 	return s

@@ -135,16 +135,16 @@ func (m *step) adopt(found Session) {
 	if older && m.held(m.now) {
 		return
 	}
-	doubted := found.Issued < m.NotBefore || m.in.Doubtful || found.live(m.now) && found.nearItsEnd(m.now)
-	if (m.Trust == Doubted || m.Trust == Over) && found.ID != "" && found.ID == m.Held.ID {
-		doubted = true
-	}
-	if doubted {
+	related := found.ID != "" && found.ID == m.Held.ID
+	switch {
+	case found.Issued < m.NotBefore, related && m.Trust == Over:
+		m.hold(found, Suspect)
+	case related && m.Trust == Doubted, m.in.Doubtful, found.live(m.now) && found.nearItsEnd(m.now):
 		m.hold(found, Doubted)
 		m.notBefore(found.Issued + 1)
-		return
+	default:
+		m.land(found, EventAdopted)
 	}
-	m.land(found, EventAdopted)
 }
 
 // prolongs reports whether another process has had the same token live on, as
@@ -271,7 +271,7 @@ func (m *step) land(s Session, how EventKind) {
 		m.notBefore(s.Issued + 1)
 		return
 	}
-	if m.Trust == Doubted || m.Trust == Over {
+	if m.Trust == Doubted || m.Trust == Suspect || m.Trust == Over {
 		m.notBefore(s.Issued)
 		if how != EventAdopted {
 			again := m.Rung != Unanswered && m.recently(m.RungSince)

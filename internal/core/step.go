@@ -359,7 +359,7 @@ func (m *step) usable() bool {
 func (m *step) refreshable() bool {
 	s := m.Held
 	switch {
-	case m.Trust != Good && m.Trust != Doubted, s.Ended, !s.alive(m.now):
+	case m.Trust == None || m.Trust == Over, s.Ended, !s.alive(m.now):
 		return false
 	case m.Trust == Doubted && m.Rung != Unanswered && m.recently(m.RungSince):
 		return false
