@@ -56,12 +56,12 @@ type member struct {
 	ts    *TokenSource
 
 	handed   map[string]bool      // tokens that it handed out
-	told     map[string]time.Time // that it was told were rejected, while they were current
-	allTold  []time.Time
-	dead     map[string]time.Time // and refused by the server, or deleted
+	told     map[string]rejection // that it was told were rejected, while they were current
+	allTold  []rejection
+	dead     map[string]time.Time // and then refused by the server
 	revoked  map[string]time.Time // handed out before a Revoke that worked
 	inFlight *sessionCall
-	answered time.Time // the last session call was
+	answers  []time.Time // when session calls were answered
 	calls    []time.Time
 	quiet    rest // the server asked to be left alone
 	refused  rest // the credentials were
@@ -74,6 +74,13 @@ type rest struct {
 	until time.Time
 	held  string
 	wrong bool // which password it is about
+}
+
+// rejection is when a source was told of one, and how many session calls had been
+// answered by then.
+type rejection struct {
+	at      time.Time
+	answers int
 }
 
 // errand is a call that somebody waits for.
@@ -145,14 +152,11 @@ func (w *world) base() string {
 // open starts a source.
 func (w *world) open(index int) *member {
 	m := &member{
-		world: w, index: index, handed: map[string]bool{}, told: map[string]time.Time{},
+		world: w, index: index, handed: map[string]bool{}, told: map[string]rejection{},
 		dead: map[string]time.Time{}, revoked: map[string]time.Time{},
 	}
 	config := w.server.config(m)
 	config.Timeout = historyTimeout
-	if debugEvents != nil {
-		config.OnEvent = func(e Event) { debugEvents(m, e) }
-	}
 	if w.shared {
 		through(w.store)(&config)
 	}
@@ -351,5 +355,3 @@ func (m *member) request(body io.Reader) (status int) {
 	res.Body.Close()
 	return res.StatusCode
 }
-
-var debugEvents func(*member, Event)

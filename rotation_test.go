@@ -68,8 +68,10 @@ func (r *rotation) Refresh(ctx context.Context, s Session) (Session, error) {
 		for _, f := range r.families {
 			switch {
 			case f.used[s.State]:
+				if !f.ended { // of one that was logged out nobody is harmed
+					r.log = append(r.log, "reuse")
+				}
 				f.ended = true
-				r.log = append(r.log, "reuse")
 			case f.refresh == s.State && !f.ended && time.Now().Before(f.renew):
 				f.used[s.State] = true
 				return r.rotate(f), nil
