@@ -342,39 +342,42 @@ func (s *State) held(now Moment) bool {
 // takes as long as it was to (T4), what lives as long as it was to, and what is
 // issued from now on is newer than what there was.
 func (s State) SetBack(d time.Duration) State {
-	back := func(m *Moment) {
-		if *m != 0 {
-			*m -= Moment(d)
-		}
-	}
-	of := func(s *Session) {
-		back(&s.Issued)
-		back(&s.Expires)
-		back(&s.Renewable)
-	}
-	of(&s.Held)
+	s.Held.setBack(d)
 	for _, m := range []*Moment{&s.NotBefore, &s.Due, &s.RungSince, &s.Pace, &s.Looked} {
-		back(m)
+		m.setBack(d)
 	}
 	if s.Outage != nil {
 		o := *s.Outage
-		back(&o.Since)
-		back(&o.Until)
+		o.Since.setBack(d)
+		o.Until.setBack(d)
 		s.Outage = &o
 	}
 	refusals := s.Refusals
 	s.Refusals = nil
 	for _, r := range refusals {
-		back(&r.Since)
-		back(&r.Until)
+		r.Since.setBack(d)
+		r.Until.setBack(d)
 		s.Refusals = append(s.Refusals, r)
 	}
 	if s.Way != nil {
 		p := *s.Way
-		back(&p.Until)
-		back(&p.After)
-		of(&p.Found)
+		p.Until.setBack(d)
+		p.After.setBack(d)
+		p.Found.setBack(d)
+		p.Op.Session.setBack(d)
 		s.Way = &p
 	}
 	return s
+}
+
+func (s *Session) setBack(d time.Duration) {
+	s.Issued.setBack(d)
+	s.Expires.setBack(d)
+	s.Renewable.setBack(d)
+}
+
+func (m *Moment) setBack(d time.Duration) {
+	if *m != 0 {
+		*m -= Moment(d)
+	}
 }

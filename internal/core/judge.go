@@ -104,12 +104,21 @@ func (m *step) read() {
 	if m.in.Err != nil { // it holds something that cannot be used (C3)
 		m.cacheFailed()
 	}
-	found := m.in.Session
+	found := m.in.Session.issuedBy(m.now)
 	found.Shared = true
 	m.adopt(found)
 	if n := m.in.Notice; n != nil {
 		m.heed(n)
 	}
+}
+
+// issuedBy moves a session that was issued later than now: the clock was set back
+// while it was on its way (T4).
+func (s Session) issuedBy(now Moment) Session {
+	if ahead := s.Issued.Sub(now); ahead > time.Second {
+		s.setBack(ahead)
+	}
+	return s
 }
 
 // adopt takes over a session from the cache, if it is newer than what is held.
@@ -199,6 +208,7 @@ func (m *step) answered(done Op) Op {
 		}
 	}
 	if m.in.Outcome == OK {
+		m.in.Session = m.in.Session.issuedBy(m.now)
 		return m.brought(done)
 	}
 	same := done.Session.Token == m.Held.Token
