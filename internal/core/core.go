@@ -50,6 +50,7 @@
 //	nothing that judges  it does not            an outage: sleep, or tell the error
 //	lost                 refresh with a State   as nothing that judges, and the chain has ended
 //	newer, from a cache  -                      held; suspect if issued before NotBefore
+//	another, or none     leased, held Shared    its State may have been used: its chain has ended
 //	done, or gone        delete                 nothing is held; NotBefore is now
 //	nothing that judges  delete                 again in time, or told; all else as it was
 //

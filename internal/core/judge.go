@@ -25,6 +25,7 @@ func (m *step) judge(done Op) Op {
 	case Store:
 		if m.in.Outcome != OK {
 			m.cacheFailed()
+			done.Session.Shared = false // nobody else has it
 		}
 		if done.Notice == nil {
 			m.land(done.Session, done.How)
@@ -107,6 +108,9 @@ func (m *step) read() {
 	found := m.in.Session.issuedBy(m.now)
 	found.Shared = true
 	m.adopt(found)
+	if h := &m.Held; m.Way.Leased && h.Shared && h.State != "" && h.Token != found.Token {
+		h.Ended = true // others have used its State, or may have (O3)
+	}
 	if n := m.in.Notice; n != nil {
 		m.heed(n)
 	}
