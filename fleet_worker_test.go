@@ -43,7 +43,7 @@ const workerVariable = "JWTSESSION_TEST_WORKER"
 
 // worker is what one process of a fleet is to do: from "start" on its standard
 // input to the end of that it makes requests, one after another, and then writes
-// its report. "revoke" logs out.
+// its report. "revoke" logs out, and one of mortal's moments has it die then.
 type worker struct {
 	BaseURL   string
 	Password  string
@@ -51,6 +51,8 @@ type worker struct {
 	Redis     string // the socket of a Redis
 	Skew      time.Duration
 	Pause     time.Duration // between requests
+	Protocol  *Protocol
+	Death     string // a directory with the deaths that have been died; empty: nobody is to die
 }
 
 // report is what became of a worker.
@@ -65,10 +67,13 @@ type report struct {
 
 func (w worker) run() {
 	r := report{Events: map[EventKind]int{}}
+	m := &mortal{directory: w.Death}
 	ts, err := New(Config{
+		Protocol:    w.Protocol,
+		HTTPClient:  m.client(w.Protocol),
 		BaseURL:     w.BaseURL,
 		Credentials: Credentials{Email: sessiontest.Email, Password: w.Password},
-		Cache:       w.cache(),
+		Cache:       m.cache(w.cache()),
 		CacheKey:    []byte("thirty-two bytes of a test's key"),
 		OnEvent: func(e Event) { // ends with Close, before r is written
 			r.Events[e.Kind]++
@@ -108,7 +113,10 @@ func (w worker) run() {
 		case command, open = <-commands:
 		case <-time.After(w.Pause):
 		}
-		if command == "revoke" {
+		switch command {
+		case beforeRequest, beforeStore, afterStore:
+			m.next.Store(command)
+		case "revoke":
 			if err := ts.Revoke(context.Background()); err != nil {
 				failure = err
 			}
@@ -216,15 +224,22 @@ func end(fleet []*process) []report {
 	var all sync.WaitGroup
 	for i, p := range fleet {
 		all.Go(func() {
-			p.stdin.Close()
-			if err := json.NewDecoder(p.stdout).Decode(&reports[i]); err != nil {
-				p.t.Errorf("the report of a worker: %v", err)
+			var alive bool
+			if reports[i], alive = p.report(); !alive {
+				p.t.Error("a worker has died")
 			}
-			p.command.Wait()
 		})
 	}
 	all.Wait()
 	return reports
+}
+
+// report ends a process, and returns what it has to tell, if it is alive.
+func (p *process) report() (r report, alive bool) {
+	p.stdin.Close()
+	err := json.NewDecoder(p.stdout).Decode(&r)
+	p.command.Wait()
+	return r, err == nil
 }
 
 func (p *process) kill() {

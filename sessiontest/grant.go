@@ -108,7 +108,7 @@ func (s *Server) brought(g, old *grant) answer {
 		a.Token = g.token
 	}
 	if !g.expires.IsZero() {
-		a.ExpiresAt, a.Life = s.options.written(g.expires), g.expires.Sub(s.now())
+		a.ExpiresAt, a.Life = s.options.written(g.expires), g.expires.Sub(s.now()).Round(time.Second)
 	}
 	header, body := s.speaker.Write(a)
 	return answer{http.StatusOK, header, body, g.family.email}
