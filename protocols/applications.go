@@ -13,7 +13,7 @@ var PacerPro jwtsession.Protocol
 // base URL is the server's.
 //
 // Tried against PocketBase 0.36.8 (sign-in, refresh, revocation by a new token
-// key); there is no log-out: a token lives until its exp.
+// key). There is no log-out: a token lives until its exp.
 //
 // Trap: who is not signed in, or is no longer, is a guest. A list has 200 and
 // nothing in it then, so that the end of a session need not show as an error. A
@@ -41,7 +41,7 @@ var PocketBaseSuperusers = jwtsession.Protocol{
 // /refresh and /auth/logout. Email is the user's name. The base URL is that of the
 // routes.
 //
-// Tried against gin-jwt 3.4.1 (sign-in, rotating refresh tokens, log-out).
+// Tried against gin-jwt 3.4.1 (sign-in, rotating refresh tokens, a new key, log-out).
 //
 // Traps: a log-out ends the refresh token; the access token is good until its exp.
 // Refresh tokens are in the server's memory unless it is given a store: after its

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtsession/jwtsession"
 	"github.com/jwtsession/jwtsession/protocols"
 )
 
@@ -83,4 +84,27 @@ func TestAnOAuth2ServerWithPasswordsAndRotatingRefreshTokens(t *testing.T) {
 	s.name, s.protocol = "oauth2-password", protocols.OAuth2Password
 	s.extra = map[string]string{"scope": "openid offline_access", "client_id": "app", "client_secret": "the secret of the app"}
 	wholeLife(t, s)
+}
+
+// A refresh token that was issued elsewhere is good for one sign-in: from there on
+// the session lives in the cache, through a restart as well.
+func TestAnOAuth2RefreshTokenThatWasIssuedElsewhereLivesOnInTheCache(t *testing.T) {
+	t.Parallel()
+	s := provider(t, 4*time.Second)
+	issued, _ := control(t, s.address, "/test/issue")["refresh_token"].(string)
+	s.name, s.protocol = "oauth2-refresh-token", protocols.OAuth2RefreshToken
+	s.extra = map[string]string{"refresh_token": issued, "client_id": "app", "client_secret": "the secret of the app"}
+	r := newRig(t, s)
+	r.works("signed in")
+	r.fiveLives()
+	r.source.Close()
+
+	again := newRig(t, s, r)
+	again.works("restarted")
+	again.await("restarted", 2, newSession...)
+	again.works("restarted, in another life")
+	if n := again.count(jwtsession.EventSignedIn); n != 0 {
+		t.Errorf("after the restart: got %d sign-ins, want none: the token was used up", n)
+	}
+	again.logOut()
 }

@@ -55,11 +55,10 @@ server.listen(0, '127.0.0.1', () => {
       scope,
     };
   };
-  provider.registerGrantType('password', async (ctx, next) => {
+  provider.registerGrantType('password', async (ctx) => {
     const { username, password } = ctx.oidc.params;
     if (username !== USER || password !== PASSWORD) throw new errors.InvalidGrant('wrong user or password');
     ctx.body = await issue(ctx.oidc.client, username);
-    await next();
   }, ['username', 'password', 'scope']);
 
   // What the provider has issued, so that it can be taken back.
@@ -67,6 +66,7 @@ server.listen(0, '127.0.0.1', () => {
   for (const event of ['access_token.saved', 'client_credentials.saved', 'refresh_token.saved']) {
     provider.on(event, (token) => tokens.add(token));
   }
+  provider.on('server_error', (_, error) => console.error(error));
   const callback = provider.callback();
   handle = async (req, res) => {
     const say = (status, body) => res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
