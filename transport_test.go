@@ -463,22 +463,39 @@ func TestItWorksOverHTTP1AndHTTP2(t *testing.T) {
 	}
 }
 
-// H2: at most three allocations of its own for up to seven headers of the
-// caller's. One more header makes Go's map need two more for itself.
+// H2, H6: at most three allocations of its own for up to seven headers of the
+// caller's and the session's. One more header makes Go's map need two more for
+// itself.
 func TestSigningARequestMakesThreeAllocations(t *testing.T) {
-	box := sessiontest.NewServer()
-	defer box.Close()
-	ts := newSource(t, box)
-	token(t, ts)
-	res := &http.Response{StatusCode: 200, Body: http.NoBody}
-	transport := &Transport{Source: ts, Base: roundTripperFunc(func(*http.Request) (*http.Response, error) { return res, nil })}
-	for headers, want := range map[int]float64{0: 3, 2: 3, 7: 3, 8: 5} {
-		req := get(t, box.URL+"/me")
-		for i := range headers {
-			req.Header.Set(fmt.Sprintf("X-Header-%d", i), "value")
+	login := "POST /login\n\n" + `{"u": "{email}", "p": "{password}"}`
+	for name, c := range map[string]struct {
+		protocol *Protocol
+		headers  map[int]float64
+	}{
+		"PacerPro's":       {nil, map[int]float64{0: 3, 2: 3, 7: 3, 8: 5}},
+		"a described one":  {&Protocol{SignIn: login, Token: "token"}, map[int]float64{0: 3, 2: 3, 7: 3}},
+		"another header":   {&Protocol{SignIn: login, Token: "token", Send: []string{"X-Auth-Token: {token}"}}, map[int]float64{0: 3, 2: 3, 7: 3}},
+		"two headers":      {&Protocol{SignIn: login, Token: "token", Keep: map[string]string{"csrf": "csrf"}, Send: []string{"X-Auth-Token: {token}", "X-CSRF: {csrf}"}}, map[int]float64{0: 3, 2: 3, 6: 3}},
+		"rejected by more": {&Protocol{SignIn: login, Token: "token", Rejects: []int{401, 403}}, map[int]float64{0: 3, 2: 3, 7: 3}},
+	} {
+		var protocol Protocol
+		if c.protocol != nil {
+			protocol = *c.protocol
 		}
-		if got := testing.AllocsPerRun(100, func() { transport.RoundTrip(req) }); got > want {
-			t.Errorf("with %d headers: %v allocations, want %v at most", headers, got, want)
+		box := sessiontest.NewServer(sessiontest.WithProtocol(protocol))
+		ts := newSource(t, box, func(config *Config) { config.Protocol = c.protocol })
+		token(t, ts)
+		res := &http.Response{StatusCode: 200, Body: http.NoBody}
+		transport := &Transport{Source: ts, Base: roundTripperFunc(func(*http.Request) (*http.Response, error) { return res, nil })}
+		for headers, want := range c.headers {
+			req := get(t, box.URL+"/me")
+			for i := range headers {
+				req.Header.Set(fmt.Sprintf("X-Header-%d", i), "value")
+			}
+			if got := testing.AllocsPerRun(100, func() { transport.RoundTrip(req) }); got > want {
+				t.Errorf("%s, with %d headers: %v allocations, want %v at most", name, headers, got, want)
+			}
 		}
+		box.Close()
 	}
 }
