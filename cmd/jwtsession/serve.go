@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/protocols"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -30,6 +32,9 @@ type serveOptions struct {
 	tls             bool
 	keyFile         string
 	faults          faultList
+	protocol        string
+	rotation        bool
+	ownLife         bool // the life was given
 }
 
 func newServeCommand() *cobra.Command {
@@ -44,6 +49,9 @@ all sessions of the user (DELETE), as PacerPro's API does. Every other path
 below /v1/ is a protected resource, which tells who carries a live token, and
 answers 401 without one. It keeps nothing, and its tokens die with it.
 
+With --protocol it speaks that of another API, to the letter: what is not as it
+is described is answered with a 400.
+
 Each call gets a line: what came, and how it was answered. Tokens are not shown.
 
 A fault makes calls go wrong, in the order given: OPERATION:FAULT[:CALLS].
@@ -54,9 +62,13 @@ A fault makes calls go wrong, in the order given: OPERATION:FAULT[:CALLS].
              is), same-expiry (the new token expires when the old one does)
   CALLS      how many calls, 1 if it is not given, "all" for no end`,
 		Example: `  jwtsession serve --token-life 30s --latency 300ms
-  jwtsession serve --fault refresh:503:3 --fault create:429,retry-after=2`,
+  jwtsession serve --fault refresh:503:3 --fault create:429,retry-after=2
+  jwtsession serve --protocol gin-jwt --rotation`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), o, cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.ownLife = cmd.Flags().Changed("token-life")
+			return serve(cmd.Context(), o, cmd.OutOrStdout())
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8787", "loopback `address` to listen at; port 0 takes any that is free")
@@ -67,6 +79,8 @@ A fault makes calls go wrong, in the order given: OPERATION:FAULT[:CALLS].
 	flags.DurationVar(&o.skew, "clock-skew", 0, "how far the server's clock is ahead of this machine's")
 	flags.BoolVar(&o.tls, "tls", false, "serve HTTPS, with a certificate that nobody trusts")
 	flags.StringVar(&o.keyFile, "signing-key-file", "", "sign the tokens (HS256) with the content of this `file`, for clients that verify them")
+	flags.StringVar(&o.protocol, "protocol", "pacerpro", "speak the protocol of this `name`: pocketbase, for instance")
+	flags.BoolVar(&o.rotation, "rotation", false, "refresh tokens are good once; a second use of one ends the session")
 	flags.Var(&o.faults, "fault", "make calls go wrong as this `fault` says, see above; may be repeated")
 	return cmd
 }
@@ -117,6 +131,15 @@ func (o serveOptions) server(observe func(sessiontest.Call)) []sessiontest.Optio
 		sessiontest.WithClockSkew(o.skew),
 		sessiontest.WithObserver(observe),
 	}
+	if p, found := protocols.ByName(o.protocol); found {
+		options = append(options, sessiontest.WithProtocol(p))
+	}
+	if o.ownLife { // and not the protocol's
+		options = append(options, sessiontest.WithTokenLife(o.life))
+	}
+	if o.rotation {
+		options = append(options, sessiontest.WithReuseDetection())
+	}
 	if o.tls {
 		options = append(options, sessiontest.WithTLS())
 	}
@@ -125,6 +148,7 @@ func (o serveOptions) server(observe func(sessiontest.Call)) []sessiontest.Optio
 
 func (o serveOptions) validate() error {
 	host, _, err := net.SplitHostPort(o.addr)
+	described, found := protocols.ByName(o.protocol)
 	switch {
 	case err != nil:
 		return fmt.Errorf("--addr is %q: give a host and a port, such as 127.0.0.1:8787", o.addr)
@@ -134,6 +158,10 @@ func (o serveOptions) validate() error {
 		return errors.New("the user needs an --email and a --password")
 	case o.life < time.Second:
 		return fmt.Errorf("--token-life is %v: give at least 1s", o.life)
+	case !found:
+		return fmt.Errorf("--protocol is %q: give one of %s", o.protocol, strings.Join(protocolNames(), ", "))
+	case o.rotation && len(described.Keep) == 0:
+		return errors.New("--rotation is for a --protocol with refresh tokens, such as gin-jwt")
 	case o.latency < 0:
 		return fmt.Errorf("--latency is %v: give zero or more", o.latency)
 	}
@@ -142,6 +170,9 @@ func (o serveOptions) validate() error {
 
 // greeting is what a person needs to know to call the server.
 func (o serveOptions) greeting(base string) string {
+	if p, _ := protocols.ByName(o.protocol); p.SignIn != "" {
+		return o.described(p, base)
+	}
 	curl := "curl -sS"
 	if o.tls {
 		curl = "curl -sSk"
@@ -160,6 +191,27 @@ func (o serveOptions) greeting(base string) string {
 	fmt.Fprintf(&b, "  %s -H \"Authorization: Bearer $TOKEN\" -X DELETE %s\n\n", curl, session)
 	fmt.Fprintf(&b, "Ctrl-C stops it. Calls:\n")
 	return b.String()
+}
+
+// described is the greeting where the protocol is described: its requests.
+func (o serveOptions) described(p jwtsession.Protocol, base string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "The API in a box is at %s\n", base)
+	fmt.Fprintf(&b, "  protocol  %s\n  e-mail    %s\n  password  %s\n", o.protocol, o.email, o.password)
+	for _, request := range []struct{ what, text string }{{"sign in", p.SignIn}, {"refresh", p.Refresh}, {"log out", p.LogOut}} {
+		if request.text != "" {
+			fmt.Fprintf(&b, "\nTo %s, below that:\n  %s\n", request.what, strings.ReplaceAll(request.text, "\n", "\n  "))
+		}
+	}
+	fmt.Fprintf(&b, "\nCtrl-C stops it. Calls:\n")
+	return b.String()
+}
+
+func protocolNames() (names []string) {
+	for name := range protocols.All() {
+		names = append(names, name)
+	}
+	return names
 }
 
 // shellQuote makes one word of a text for a POSIX shell.
