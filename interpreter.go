@@ -136,7 +136,9 @@ func (ts *TokenSource) show() {
 		switch signer := ts.signer().(type) {
 		case nil:
 		case *Client:
-			ts.last.carrier = carrierOf(signer, s)
+			if !signer.protocol.SendsBearer() {
+				ts.last.carrier = carrierOf(signer, s)
+			}
 		default:
 			ts.last.signed = new(issuerSession(s))
 		}
