@@ -168,7 +168,7 @@ func TestATokenThatCouldNotBeRefreshedIsNotServedBeyondItsExpiry(t *testing.T) {
 // compared by the wall clock all the same.
 func TestAnExpiryIsComparedByTheWallClock(t *testing.T) {
 	now := time.Now()
-	s := newSnapshot(coreSession(Session{Token: "opaque", ExpiresAt: now.Add(time.Hour)}, now), nil)
+	s := newSnapshot(coreSession(Session{Token: "opaque", ExpiresAt: now.Add(time.Hour)}, now))
 	if s.expiry() != s.expiry().Round(0) {
 		t.Error("the expiry that callers see has a monotonic part")
 	}

@@ -132,13 +132,14 @@ func (ts *TokenSource) show() {
 		return
 	}
 	if ts.last == nil || ts.last.token() != s.Token || ts.last.issued != s.Issued || ts.last.expires != s.Expires {
+		ts.last = newSnapshot(s)
 		switch signer := ts.signer().(type) {
 		case nil:
-			ts.last = newSnapshot(s, nil)
 		case *Client:
-			ts.last = newSnapshot(s, carrierOf(signer, s))
+			if !signer.protocol.SendsBearer() {
+				ts.last.carrier = carrierOf(signer, s)
+			}
 		default:
-			ts.last = newSnapshot(s, nil)
 			ts.last.signed = new(issuerSession(s))
 		}
 		ts.state.Held.Token = ts.last.token() // one copy in memory is enough

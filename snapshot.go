@@ -17,16 +17,8 @@ type snapshot struct {
 	signed          *Session          // what a Signer of the program's own is given; nil, both: the header above
 }
 
-func newSnapshot(s core.Session, carrier *exchange.Carrier) *snapshot {
-	header := bearer + s.Token
-	if carrier != nil {
-		for _, field := range carrier.Header {
-			if field.Value == header {
-				header = field.Value // one copy in memory is enough
-			}
-		}
-	}
-	return &snapshot{header: header, issued: s.Issued, expires: s.Expires, id: s.ID, carrier: carrier}
+func newSnapshot(s core.Session) *snapshot {
+	return &snapshot{header: bearer + s.Token, issued: s.Issued, expires: s.Expires, id: s.ID}
 }
 
 const bearer = "Bearer "

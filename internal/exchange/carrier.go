@@ -86,6 +86,10 @@ func (e *Exchange) Scheme() string {
 	return ""
 }
 
+// SendsBearer reports whether requests carry "Authorization: Bearer {token}", and
+// nothing else.
+func (e *Exchange) SendsBearer() bool { return len(e.send) == 1 && e.Scheme() == "Bearer" }
+
 // Carrier is what a session puts into requests. It is built once for a session,
 // and never changed.
 type Carrier struct {
