@@ -197,7 +197,10 @@ func (m *step) land(s Session, how EventKind) {
 		e.Attempt = int(m.Failures) + 1
 	}
 	m.report(e)
-	m.Outage, m.Refusals, m.Failures, m.Problem = nil, nil, 0, nil
+	m.Outage, m.Failures, m.Problem = nil, 0, nil
+	if how == EventSignedIn { // nothing else has shown the credentials to be good
+		m.Refusals = nil
+	}
 	m.Way.Planned = false
 }
 
