@@ -120,7 +120,7 @@ func (m *step) answered(done Op) Op {
 	case renews && same && m.in.Outcome == Refused:
 		m.attemptFailed(failure, done, 0)
 		m.Way.Until = max(m.Way.Until, m.now.Add(m.attempt())) // the sign-in that follows is another operation
-		if m.Trust == Good && m.Held.live(m.now) {
+		if m.Trust == Good {
 			m.Held.Ended, m.Way.Planned = true, true
 		} else {
 			m.Trust, m.Due = Over, 0
