@@ -388,6 +388,7 @@ func (s State) SetBack(d time.Duration) State {
 	if s.Way != nil {
 		p := *s.Way
 		back(&p.Until)
+		back(&p.After)
 		s.Way = &p
 	}
 	return s
