@@ -86,7 +86,7 @@ func (x *explorer) settles(w world, index uint32) {
 		case w.fault != "":
 		case s.Leave || s.Want && s.Closed:
 			w.fault = "somebody waits although all trouble has ended"
-		case !s.Closed && x.life > 1 && !(is && v.live(w.now)):
+		case !s.Closed && x.life != 1 && !(is && v.live(w.now)):
 			w.fault = "there is no session although all trouble has ended"
 		case s.Closed && s.Way != nil:
 			w.fault = "T14: something goes on long after Close"

@@ -67,7 +67,8 @@
 //	a session               create, refresh; leased     stored (also while closing or leaving), then:
 //	a session               … while leaving             held, the old one found: both may be deleted
 //	a session               … rejected meanwhile        held and doubted: asked about again
-//	a session               …                           held and good; due is drawn; outage and refusals end
+//	a session               …                           held and good; due is drawn; an outage ends, and after a
+//	                                                    sign-in the credentials' rest
 //	no later expiry         refresh, held good          the chain has ended: sign in, callers keep the token
 //	refused                 refresh, held good          the chain has ended: sign in, callers keep the token
 //	refused                 refresh, held doubted       over: sign in

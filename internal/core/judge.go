@@ -121,7 +121,7 @@ func (m *step) answered(done Op) Op {
 	case renews && same && m.in.Outcome == Refused:
 		m.attemptFailed(failure, done, 0)
 		m.Way.Until = max(m.Way.Until, m.now.Add(m.attempt())) // the sign-in that follows is another operation
-		if m.Trust == Good && m.Held.live(m.now) {
+		if m.Trust == Good {
 			m.Held.Ended, m.Way.Planned = true, true
 		} else {
 			m.Trust, m.Due = Over, 0
@@ -198,7 +198,10 @@ func (m *step) land(s Session, how EventKind) {
 		e.Attempt = int(m.Failures) + 1
 	}
 	m.report(e)
-	m.Outage, m.Refusals, m.Failures, m.Problem = nil, nil, 0, nil
+	m.Outage, m.Failures, m.Problem = nil, 0, nil
+	if how == EventSignedIn { // nothing else has shown the credentials to be good
+		m.Refusals = nil
+	}
 	m.Way.Planned = false
 }
 

@@ -118,7 +118,6 @@ func (o *observer) events() {
 			g.landed = 0
 			o.landed()
 		case EventAdopted:
-			g.resting, g.refusals = [2]int8{}, [2]uint8{}
 			o.landed()
 		}
 	}
@@ -167,7 +166,7 @@ func (o *observer) ended(op Op) {
 		if in.Outcome != Refused {
 			g.doubted &^= only(n)
 		}
-		if in.Outcome != OK { // it may be asked about again, later
+		if in.Outcome != OK || o.slides { // it may be asked about again, later
 			g.asked &^= only(n)
 		}
 	}
@@ -263,6 +262,9 @@ func (o *observer) shown() {
 		o.fault("T14: a session is visible after Close")
 	}
 	n := number(visible)
+	if o.slides && o.before.Held.Issued < visible.Issued { // which a refresh has prolonged
+		g.doubted &^= only(n)
+	}
 	if g.doubted.has(n) {
 		resting := g.resting[o.after.Credentials[0]] > 0
 		if !o.paused() && g.busy == 0 && g.hold == 0 && !resting {
@@ -343,8 +345,9 @@ func (o *observer) alarm() {
 
 // judge looks at how long callers have waited.
 func (x *explorer) judge(w *world) {
-	// For a Revoke that came before, for a lease, and for two attempts.
-	patience := int8(3 * x.config.Timeout / x.unit())
+	// For a pursuit of its own, a Revoke that came, and a pursuit after that, each
+	// with the attempt that a lease or a sign-in adds.
+	patience := int8(4 * x.config.Timeout / x.unit())
 	for i := range x.sources {
 		if w.fault == "" && w.sources[i].seen.waited > patience {
 			w.fault = "T5, T9: a caller waits longer than Timeout allows"

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/jwtsession/jwtsession/internal/longtest"
 )
 
 // planted are faults in the core that the explorer must find, each a text to be
@@ -67,18 +69,16 @@ var planted = []struct{ name, file, right, wrong string }{
 }
 
 // TestExploreFindsPlantedFaults runs the explorer on copies of the core that are
-// wrong. It takes minutes, and is run where JWTSESSION_TEST is long.
+// wrong.
 func TestExploreFindsPlantedFaults(t *testing.T) {
-	if os.Getenv("JWTSESSION_TEST") != "long" {
-		t.Skip("JWTSESSION_TEST is not long")
-	}
+	longtest.Run(t)
 	for _, p := range planted {
 		t.Run(p.name, func(t *testing.T) {
 			history := exploreWith(t, p.file, p.right, p.wrong)
 			if history == nil {
 				t.Fatal("expected a fault, got none")
 			}
-			t.Logf("found after %d steps: %s", len(history)-2, history[len(history)-1])
+			t.Logf("found after %d steps: %s", len(history)-2, strings.TrimSpace(history[len(history)-1]))
 		})
 	}
 }
@@ -110,7 +110,7 @@ func exploreWith(t *testing.T, file, right, wrong string) []string {
 	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("go", "test", "-overlay", overlay, "-failfast", "-run", "FindsNoHistory", ".").CombinedOutput()
+	out, err := exec.Command("go", "test", "-overlay", overlay, "-failfast", "-run", "FindsNoHistory", ".", "-explore.worlds=1000000").CombinedOutput()
 	if err == nil {
 		return nil
 	}

@@ -32,6 +32,14 @@ func scenarios() []scenario {
 		s.longer = 4
 		return s
 	}
+	sliding := func(s scenario) scenario {
+		s.slides = true
+		return s
+	}
+	unknown := func(s scenario) scenario {
+		s.life = 0
+		return s
+	}
 	giving := func(s scenario) scenario {
 		s.gives = true
 		return s
@@ -52,6 +60,10 @@ func scenarios() []scenario {
 		alone("chains", map[trouble]uint8{ticks: 8, ends: 1, stills: 1, deads: 1, spurious: 2, wrongs: 1, revokes: 1, closes: 1}),
 		rotating(alone("a rotating State", map[trouble]uint8{ticks: 9, losses: 1, aways: 1, busies: 1, spurious: 2, revokes: 1, closes: 1})),
 		short(alone("short lives", map[trouble]uint8{ticks: 20, losses: 1, aways: 1})),
+		unknown(alone("expiries that nobody says", map[trouble]uint8{ticks: 5, aways: 1, busies: 1, spurious: 3, logOuts: 1, revokes: 1, ends: 1})),
+		sliding(alone("sliding sessions", map[trouble]uint8{ticks: 8, losses: 1, aways: 1, spurious: 3, logOuts: 1})),
+		sliding(shared("shared sliding sessions", map[trouble]uint8{ticks: 6, spurious: 2, logOuts: 1, requests: 1})),
+		unknown(shared("log-outs, and expiries that nobody says", map[trouble]uint8{ticks: 2, logOuts: 2, spurious: 1, requests: 1, revokes: 1})),
 		shared("log-outs", map[trouble]uint8{ticks: 1, logOuts: 2, spurious: 1, requests: 1}),
 		giving(shared("log-outs and a store", map[trouble]uint8{ticks: 2, logOuts: 1, outages: 1, deafs: 1, putBacks: 1, thefts: 1})),
 		giving(rotating(shared("a shared State", map[trouble]uint8{ticks: 5, losses: 1, aways: 1, closes: 1, spurious: 1}))),

@@ -190,7 +190,7 @@ func (m *step) again() Op {
 	if m.Way.Leased {
 		return Op{Kind: Unlock}
 	}
-	m.Way = &Pursuit{Until: m.Way.Until, Planned: m.Way.Planned}
+	m.Way = &Pursuit{Until: m.Way.Until, Planned: m.Way.Planned, Err: m.Way.Err}
 	return Op{}
 }
 

@@ -168,6 +168,42 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 		{name: "nothing that judges, and no use repeating at once", state: State{Want: true, Way: during(Create, Session{})}, in: Input{Kind: Done, Outcome: Unusable, Err: errAway}, woken: true, wakes: errAway},
 		{name: "lost, with a State", state: State{Held: rotate, Trust: Good, Way: during(Refresh, rotate)}, in: Input{Kind: Done, Outcome: Lost, Err: errAway}, begins: Create, trust: Good, check: ended},
 		{name: "lost, with a State, leased", cache: true, state: State{Held: rotate, Trust: Good, Known: true, Way: leased(Refresh, rotate)}, in: Input{Kind: Done, Outcome: Lost, Err: errAway}, begins: Store, of: "rotate", trust: Good, check: ended},
+		{name: "lost, with a State, leased, closed", cache: true, state: State{Held: rotate, Trust: Doubted, Known: true, Closed: true, Way: leased(Refresh, rotate)}, in: Input{Kind: Done, Outcome: Cancelled}, begins: Store, of: "rotate", trust: Doubted, check: ended},
+		{
+			name: "no, to a refresh of what has expired: nothing was rejected", in: Input{Kind: Done, Outcome: Refused, Err: errRefused}, begins: Create, trust: Good, check: ended,
+			state: State{Held: Session{Token: "past", Expires: past.Expires, Renewable: noon + 1}, Trust: Good, Want: true, Way: during(Refresh, Session{Token: "past"})},
+		},
+		{
+			name:  "a session, by a refresh: the credentials rest on",
+			state: State{Held: live, Trust: Good, Refusals: []Refusal{{Until: noon + 1}}, Way: during(Refresh, live)}, in: Input{Kind: Done, Session: newer}, trust: Good,
+			check: func(t *testing.T, s State) {
+				if len(s.Refusals) != 1 {
+					t.Errorf("expected one refusal, got %v", s.Refusals)
+				}
+			},
+		},
+		{
+			name: "a notice of a shorter rest than what is known", cache: true, begins: Lock,
+			state: State{Held: live, Trust: Good, Due: noon, Known: true, Refusals: []Refusal{{Until: noon.Add(time.Hour), Count: 4}}, Way: during(Load, Session{})},
+			in:    Input{Kind: Done, Notice: &Notice{ID: "n", Refused: true, Left: time.Minute, Count: 1}}, trust: Good,
+			check: func(t *testing.T, s State) {
+				if r := s.Refusals[0]; r.Until != noon.Add(time.Hour) || r.Count != 4 {
+					t.Errorf("expected the rest of an hour, the fourth, got %v, %d", r.Until.Sub(noon), r.Count)
+				}
+			},
+		},
+		{
+			name: "a notice that has been heeded already", cache: true, state: State{Want: true, Known: true, Honoured: []string{"n"}, Way: during(Load, Session{})},
+			in: Input{Kind: Done, Notice: &Notice{ID: "n", Left: time.Minute}}, begins: Lock,
+		},
+		{
+			name: "other credentials, leased", cache: true, state: State{Want: true, Known: true, Way: leased(Ask, Session{})},
+			in: Input{Kind: Done, Credentials: Fingerprint{1}}, begins: Unlock,
+		},
+		{
+			name: "a session that has expired while it was stored", cache: true, state: State{Want: true, Known: true, Way: leased(Store, past)},
+			in: Input{Kind: Done}, begins: Unlock, woken: true, wakes: ErrExpired,
+		},
 		{name: "newer, from a cache", cache: true, state: State{Held: live, Trust: Good, Known: true, Due: noon, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: newer}, trust: Good, check: func(t *testing.T, s State) {
 			if s.Held.Token != "newer" {
 				t.Errorf("expected the newer session to be held, got %s", s.Held.Token)
@@ -182,9 +218,45 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 		}},
 		{name: "gone, log-out", state: State{Held: live, Trust: Good, Leave: true, Way: during(Delete, live)}, in: Input{Kind: Done, Outcome: Gone}, says: true},
 		{name: "nothing that judges, log-out", state: State{Held: live, Trust: Good, Leave: true, Way: during(Delete, live)}, in: away, begins: Sleep, trust: Good},
+		{
+			name:  "nothing that judged, log-out, and Timeout is over: the failure is told",
+			state: State{Held: live, Trust: Good, Due: noon + 1, Leave: true, Way: &Pursuit{Op: Op{Kind: Sleep}, Until: noon, Err: errAway}}, in: Input{Kind: Done}, says: true, told: errAway, trust: Good,
+		},
 		{name: "no use repeating, log-out", state: State{Held: live, Trust: Good, Due: noon + 1, Leave: true, Way: during(Delete, live)}, in: Input{Kind: Done, Outcome: Unusable, Err: errAway}, says: true, told: errAway, trust: Good},
 		{name: "no lease in time", cache: true, state: State{Known: true, Want: true, Way: during(Lock, Session{})}, in: away, begins: Load},
 	} {
 		t.Run(l.name, l.run)
+	}
+}
+
+func TestAClockThatWasSetBackMakesNoWaitLonger(t *testing.T) {
+	s := State{
+		Due: noon.Add(time.Minute), RungSince: noon, Pace: noon + 1, Looked: noon,
+		Outage:   &Outage{Since: noon, Until: noon.Add(time.Minute)},
+		Refusals: []Refusal{{Since: noon, Until: noon.Add(time.Hour)}},
+		Way:      &Pursuit{Until: noon.Add(time.Second), After: noon},
+	}
+	back := s.SetBack(time.Hour)
+	for _, m := range []struct {
+		name     string
+		was, got Moment
+	}{
+		{"Due", s.Due, back.Due},
+		{"RungSince", s.RungSince, back.RungSince},
+		{"Pace", s.Pace, back.Pace},
+		{"Looked", s.Looked, back.Looked},
+		{"Outage.Since", s.Outage.Since, back.Outage.Since},
+		{"Outage.Until", s.Outage.Until, back.Outage.Until},
+		{"Refusals.Since", s.Refusals[0].Since, back.Refusals[0].Since},
+		{"Refusals.Until", s.Refusals[0].Until, back.Refusals[0].Until},
+		{"Way.After", s.Way.After, back.Way.After},
+		{"Way.Until", s.Way.Until, back.Way.Until},
+	} {
+		if m.was.Sub(m.got) != time.Hour {
+			t.Errorf("%s: expected an hour earlier, got %v", m.name, m.was.Sub(m.got))
+		}
+	}
+	if s.Due != noon.Add(time.Minute) || s.Way.Until != noon.Add(time.Second) {
+		t.Error("expected the state to be copied, and it was changed")
 	}
 }

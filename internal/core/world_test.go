@@ -179,9 +179,10 @@ type scenario struct {
 	sources int
 	config  Config
 	tick    time.Duration
-	life    int8 // ticks
+	life    int8 // ticks; 0: nobody says
 	longer  int8 // can be renewed for so many more
 	rotates bool
+	slides  bool // a refresh prolongs the token that there is (O9)
 	gives   bool // storing gives the lease back
 	warm    bool // it begins with a session
 	left    [troubles]uint8
@@ -216,6 +217,9 @@ func (x *explorer) issue(w *world, began Moment, before set, family uint8) Sessi
 		expires: x.life - age, renewable: x.life - age + x.longer,
 	}
 	s := Session{Token: tokens[n], Issued: began, Expires: began.Add(time.Duration(x.life) * x.unit())}
+	if x.life == 0 {
+		w.server.issued[n].expires, w.server.issued[n].renewable, s.Expires = 1, 1, 0
+	}
 	if x.longer > 0 {
 		s.Renewable = s.Expires.Add(time.Duration(x.longer) * x.unit())
 	}
@@ -262,6 +266,12 @@ func (x *explorer) handle(w *world, i int) {
 		c.outcome = Refused
 	case t.dead, t.ended, t.renewable <= 0:
 		c.outcome = Refused
+	case x.slides:
+		age := int8(x.age(x.start(w.now), op.Began))
+		t.expires, t.renewable = x.life-age, x.life-age
+		c.session = op.Session
+		c.session.Issued, c.session.Expires = op.Began, op.Began.Add(time.Duration(x.life)*x.unit())
+		c.session.Ended, c.session.Shared = false, false
 	default:
 		t.spent = x.rotates
 		c.session = x.issue(w, op.Began, c.before, t.family)
@@ -338,8 +348,9 @@ func (s *store) keep(e entry) {
 func (x *explorer) pass(w *world) {
 	w.now = w.now.Add(x.tick)
 	for i := range w.server.issued[:w.server.count] {
-		t := &w.server.issued[i]
-		t.expires, t.renewable = max(0, t.expires-1), max(0, t.renewable-1)
+		if t := &w.server.issued[i]; x.life > 0 {
+			t.expires, t.renewable = max(0, t.expires-1), max(0, t.renewable-1)
+		}
 	}
 	for _, e := range []*entry{&w.store.entry, &w.store.old} {
 		e.left = max(0, e.left-1)
