@@ -149,8 +149,12 @@ func (ts *TokenSource) show() {
 	}
 }
 
-// carrierOf builds what carries a session, once for all its requests (H6).
+// carrierOf builds what carries a session, once for all its requests (H6). It is
+// nil where that is the header that a snapshot has in any case.
 func carrierOf(client *Client, s core.Session) *exchange.Carrier {
+	if client.protocol.SendsBearer() {
+		return nil
+	}
 	carrier, err := client.carry(issuerSession(s))
 	if err != nil {
 		return &exchange.Carrier{} // it was checked when it was issued
