@@ -90,9 +90,6 @@ func (c Credentials) secrets() []string {
 	return slices.AppendSeq([]string{c.Password, c.OneTimeCode}, maps.Values(c.Extra))
 }
 
-// validate says what PacerPro's protocol needs of them and they do not have.
-func (c Credentials) validate() error { return check(pacerPro(), pacerPro().SignIn, c) }
-
 func (c Credentials) checkEncoding() error {
 	if !utf8.ValidString(c.Email) || !utf8.ValidString(c.Password) {
 		return errors.New("jwtsession: the credentials are not UTF-8, and JSON could not carry them unchanged: check how they are read")

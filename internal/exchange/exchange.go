@@ -106,7 +106,7 @@ func (e *Exchange) parseRequests(d Description) error {
 			err = e.checkNames(r.field, parsed.names)
 		}
 		if err != nil {
-			return fmt.Errorf("Protocol.%s: %w", r.field, err)
+			return fmt.Errorf("%s: %w", "Protocol."+r.field, err)
 		}
 		parsed.carries = r.field != "SignIn" && !slices.ContainsFunc(parsed.names, e.issued)
 		*r.request = parsed
@@ -272,7 +272,7 @@ func (e *Exchange) CheckExtra(extra map[string]string) error {
 			if meant := nearest(name, append(candidates, slices.Sorted(maps.Keys(e.keep))...)); meant != "" {
 				advice = fmt.Sprintf("did you mean {%s}? Else %s", meant, advice)
 			}
-			return fmt.Errorf("Protocol.%s: unknown placeholder {%s}: %s", field.name, name, advice)
+			return fmt.Errorf("%s: unknown placeholder {%s}: %s", "Protocol."+field.name, name, advice)
 		}
 	}
 	return nil
