@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jwtsession/jwtsession/internal/exchange"
@@ -33,8 +34,7 @@ type Client struct {
 	protocol     *exchange.Exchange
 	described    bool // by a Protocol that is not zero
 	renewableFor time.Duration
-	baseURL      string // without a slash at the end
-	host         string
+	baseURL      string                                     // without a slash at the end
 	credentials  func(context.Context) (Credentials, error) // a function, which nobody can print; nil: none
 	caller       *http.Client                               // what NewClient was given; nil: none
 	transport    http.RoundTripper                          // of the calls
@@ -99,7 +99,14 @@ func (c *Client) Revoke(ctx context.Context, s Session) error {
 }
 
 // String names the API that the client calls.
-func (c Client) String() string { return "jwtsession.Client(" + c.host + ")" }
+func (c Client) String() string { return "jwtsession.Client(" + c.host() + ")" }
+
+// host is the API's, with its port if the base URL has one.
+func (c *Client) host() string {
+	_, rest, _ := strings.Cut(c.baseURL, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
+}
 
 // Format prints what String returns, whatever the verb.
 func (c Client) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
@@ -126,7 +133,7 @@ func (c *Client) retrieveFor(ctx context.Context, r *exchange.Request) (Credenti
 		err = check(c.protocol, r, credentials)
 	}
 	if err != nil {
-		return Credentials{}, &unusableError{&callError{"get the credentials for " + c.host, err}, true}
+		return Credentials{}, &unusableError{&callError{"get the credentials for " + c.host(), err}, true}
 	}
 	return credentials, nil
 }
@@ -215,7 +222,7 @@ func (c *Client) call(ctx context.Context, op operation, r *exchange.Request, s 
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, largestAnswer))
 	if res.StatusCode/100 != 2 {
-		return answer{}, newAPIError(op, c.host, res, text, secrets, c.clock())
+		return answer{}, newAPIError(op, c.host(), res, text, secrets, c.clock())
 	}
 	if err != nil {
 		return answer{}, c.fail(op, way.failed(fmt.Errorf("read the answer: %w", secrets.error(err))))
@@ -291,7 +298,7 @@ func (u unfollowed) CloseIdleConnections() {
 
 // fail says what was tried, and where.
 func (c *Client) fail(op operation, err error) error {
-	return &callError{op.String() + " at " + c.host, err}
+	return &callError{op.String() + " at " + c.host(), err}
 }
 
 // checkToken refuses what must not, or cannot, stand in an Authorization header.

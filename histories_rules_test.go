@@ -260,7 +260,7 @@ func (m *member) checkRest() {
 	ts := m.ts
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if ts.ended != nil {
+	if ts.running != nil {
 		return
 	}
 	now := core.At(ts.clock())

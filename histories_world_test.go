@@ -284,7 +284,7 @@ func (w *world) disturb() {
 func (w *world) entry(m *member) string {
 	m.ts.mu.Lock()
 	defer m.ts.mu.Unlock()
-	if m.ts.ended != nil || !m.ts.sharing.Named() {
+	if m.ts.running != nil || !m.ts.sharing.Named() {
 		return "none"
 	}
 	return m.ts.sharing.Name()

@@ -52,7 +52,6 @@ func configOf(c core.Config) *core.Config {
 // is to begin gets a goroutine, unless one is there. mu is held.
 func (ts *TokenSource) step(in core.Input) {
 	if ctx, op := ts.decide(in); op.Kind != core.Idle {
-		ts.ended = make(chan struct{})
 		go ts.run(ctx, op)
 	}
 }
@@ -62,11 +61,11 @@ func (ts *TokenSource) step(in core.Input) {
 func (ts *TokenSource) done(in core.Input) (context.Context, core.Op) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	ts.cancel()
+	ts.running.cancel()
 	ctx, op := ts.decide(in)
 	if op.Kind == core.Idle {
-		close(ts.ended)
-		ts.ended, ts.cancel = nil, nil
+		close(ts.running.ended)
+		ts.running = nil
 	}
 	return ctx, op
 }
@@ -92,11 +91,11 @@ func (ts *TokenSource) decide(in core.Input) (context.Context, core.Op) {
 	if a := effects.Told; a != nil {
 		ts.tell(&ts.leaving, a, now)
 	}
-	if effects.Cancel && ts.cancel != nil {
+	if effects.Cancel && ts.running != nil {
 		if effects.Grace > 0 {
-			time.AfterFunc(effects.Grace, ts.cancel)
+			time.AfterFunc(effects.Grace, ts.running.cancel)
 		} else {
-			ts.cancel()
+			ts.running.cancel()
 		}
 	}
 	op := effects.Begin
@@ -106,7 +105,10 @@ func (ts *TokenSource) decide(in core.Input) (context.Context, core.Op) {
 	ctx := context.WithValue(context.Background(), inFlight{weak.Make(ts)}, true)
 	ctx, cancel := context.WithCancelCause(ctx)
 	ctx, end := context.WithTimeout(ctx, op.Until.Sub(core.At(now)))
-	ts.cancel = func() { cancel(errCancelled); end() }
+	if ts.running == nil {
+		ts.running = &running{ended: make(chan struct{})}
+	}
+	ts.running.cancel = func() { cancel(errCancelled); end() }
 	return ctx, op
 }
 

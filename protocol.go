@@ -133,7 +133,7 @@ func (p Protocol) NewClient(baseURL string, c CredentialsProvider, hc *http.Clie
 	if err != nil {
 		return nil, err
 	}
-	client.baseURL, client.host = strings.TrimRight(base.String(), "/"), base.Host
+	client.baseURL = strings.TrimRight(base.String(), "/")
 	if client.baseURL == baseURL {
 		client.baseURL = baseURL // of many clients one copy is enough
 	}

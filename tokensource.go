@@ -48,16 +48,15 @@ type TokenSource struct {
 	current atomic.Pointer[snapshot]
 
 	mu      sync.Mutex
-	state   *core.State        // behind a pointer: fmt follows none in a field
-	last    *snapshot          // the newest that current was
-	stepped time.Duration      // what the wall clock was ahead of the monotonic one then
-	timer   *time.Timer        // holds the source weakly
-	alarm   core.Moment        // that the timer is set to; zero: none
-	waiting *wait              // callers; nil: none
-	leaving *wait              // in Revoke
-	cancel  context.CancelFunc // of the operation under way
-	ended   chan struct{}      // closed when none is under way any more; nil: none is
-	account string             // for events
+	state   *core.State   // behind a pointer: fmt follows none in a field
+	last    *snapshot     // the newest that current was
+	stepped time.Duration // what the wall clock was ahead of the monotonic one then
+	timer   *time.Timer   // holds the source weakly
+	alarm   core.Moment   // that the timer is set to; zero: none
+	waiting *wait         // callers; nil: none
+	leaving *wait         // in Revoke
+	running *running      // the operations under way; nil: none is
+	account string        // for events
 
 	config   *core.Config
 	issuer   Issuer
@@ -74,6 +73,12 @@ type wait struct {
 	over    chan struct{} // closed when the rest is there
 	session *snapshot
 	err     error
+}
+
+// running is a row of operations, each of which follows from the one before.
+type running struct {
+	cancel context.CancelFunc // of the present one
+	ended  chan struct{}      // closed at the end of the last
 }
 
 // New returns a source that signs in as config says. It makes no call to the
@@ -282,10 +287,10 @@ func (ts *TokenSource) Client() *http.Client {
 func (ts *TokenSource) Close() error {
 	ts.mu.Lock()
 	ts.step(core.Input{Kind: core.Close})
-	ended := ts.ended
+	under := ts.running
 	ts.mu.Unlock()
-	if ended != nil {
-		<-ended
+	if under != nil {
+		<-under.ended
 	}
 	ts.reporter.wait(patience)
 	return nil
@@ -304,7 +309,7 @@ func (ts *TokenSource) String() string { return "jwtsession.TokenSource(" + ts.h
 
 func (ts *TokenSource) host() string {
 	if client, ok := ts.issuer.(*Client); ok {
-		return client.host
+		return client.host()
 	}
 	if len(ts.origins) > 0 {
 		return ts.origins[0].Host
