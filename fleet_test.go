@@ -53,12 +53,14 @@ func (l *callLog) doubled(life time.Duration) int {
 const fleetLife = 6 * time.Second
 
 // fleetSize is the number of processes of a fleet: few in the ordinary run, in which
-// other packages' tests want the machine as well.
+// other packages' tests want the machine as well. Few wait more than they work, and
+// the test then runs beside others.
 func fleetSize(t *testing.T) int {
 	t.Helper()
 	if longtest.IsOn(t) {
 		return 50
 	}
+	t.Parallel()
 	return 5
 }
 
