@@ -19,6 +19,7 @@ func TestProcessesShareOneSessionThroughRedis(t *testing.T) {
 
 // C1, C6: half of the clocks are an hour off.
 func TestProcessesWhoseClocksDisagreeShareOneSessionThroughRedis(t *testing.T) {
+	longtest.Run(t)
 	storm(t, fleetOf(fleetSize(t), worker{Redis: redistest.Start(t).Options.Addr}, 0, time.Hour, 0, -time.Hour))
 }
 

@@ -146,6 +146,7 @@ func TestProcessesShareOneSessionThroughFiles(t *testing.T) {
 
 // C1, C5: half of the clocks are an hour off.
 func TestProcessesWhoseClocksDisagreeShareOneSessionThroughFiles(t *testing.T) {
+	longtest.Run(t)
 	storm(t, fleetOf(fleetSize(t), worker{Directory: t.TempDir() + "/cache"}, 0, time.Hour, 0, -time.Hour))
 }
 
