@@ -7,22 +7,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtsession/jwtsession/internal/longtest"
 	"github.com/jwtsession/jwtsession/internal/redistest"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
 // C1, C6
-func TestFiftyProcessesShareOneSessionThroughRedis(t *testing.T) {
-	storm(t, fleetOf(50, worker{Redis: redistest.Start(t).Options.Addr}))
+func TestProcessesShareOneSessionThroughRedis(t *testing.T) {
+	storm(t, fleetOf(fleetSize(t), worker{Redis: redistest.Start(t).Options.Addr}))
 }
 
 // C1, C6: half of the clocks are an hour off.
-func TestFiftyProcessesWhoseClocksDisagreeShareOneSessionThroughRedis(t *testing.T) {
-	storm(t, fleetOf(50, worker{Redis: redistest.Start(t).Options.Addr}, 0, time.Hour, 0, -time.Hour))
+func TestProcessesWhoseClocksDisagreeShareOneSessionThroughRedis(t *testing.T) {
+	longtest.Run(t)
+	storm(t, fleetOf(fleetSize(t), worker{Redis: redistest.Start(t).Options.Addr}, 0, time.Hour, 0, -time.Hour))
 }
 
 // C4: killed, or accepting and never answering, for several lives of a token.
 func TestARedisThatIsAwayCostsSharingAndNoRequest(t *testing.T) {
+	longtest.Run(t) // cache/rediscache has what a server that is away costs one source
 	ways := map[string]struct{ leave, comeBack func(*redistest.Server) }{
 		"killed": {
 			leave:    func(s *redistest.Server) { s.Kill() },

@@ -109,6 +109,7 @@ func TestProcessesRotateOneRefreshTokenThroughFilesAndSurviveTheDeathOfItsUser(t
 
 // O3
 func TestProcessesRotateOneRefreshTokenThroughRedisAndSurviveTheDeathOfItsUser(t *testing.T) {
+	longtest.Run(t)
 	t.Parallel()
 	rotate(t, worker{Redis: redistest.Start(t).Options.Addr})
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtsession/jwtsession/internal/longtest"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -51,6 +52,18 @@ func (l *callLog) doubled(life time.Duration) int {
 // fleetLife is short, so that a test sees several lives of a token.
 const fleetLife = 6 * time.Second
 
+// fleetSize is the number of processes of a fleet: few in the ordinary run, in which
+// other packages' tests want the machine as well. Few wait more than they work, and
+// the test then runs beside others.
+func fleetSize(t *testing.T) int {
+	t.Helper()
+	if longtest.IsOn(t) {
+		return 50
+	}
+	t.Parallel()
+	return 5
+}
+
 // fleetOf returns workers on one account, whose clocks are off by the skews in
 // turn.
 func fleetOf(n int, like worker, skews ...time.Duration) []worker {
@@ -78,22 +91,26 @@ func cacheFailures(reports []report) int {
 }
 
 // expectOneSession checks that a fleet lived through these periods with one
-// sign-in, and no process noticed anything.
+// sign-in, and no request failed. A machine that is too busy may let a session
+// expire before its refresh, which explains a sign-in; that no process notices a
+// refresh, and how close they are, is for the long run, which has the machine to
+// itself.
 func expectOneSession(t *testing.T, box *sessiontest.Server, log *callLog, reports []report, atLeast, ahead int) {
 	t.Helper()
-	requests := 0
+	requests, late := 0, 0
 	for i, r := range reports {
 		requests += r.Requests
-		if r.Failed != 0 || r.Waited > 1 {
+		late += max(r.Waited-1, 0)
+		if r.Failed != 0 || longtest.IsOn(t) && r.Waited > 1 {
 			t.Errorf("process %d: %d of %d requests failed and %d found no live session (%v at most), want none and the first; %s", i, r.Failed, r.Requests, r.Waited, r.Longest, r.Error)
 		}
 	}
 	got, failures := box.Counts(), cacheFailures(reports)
-	t.Logf("%d processes, %d requests, %d sign-ins, %d refreshes, %d rejected requests; the cache failed %d times", len(reports), requests, got.Creates, got.Refreshes, got.Unauthorized, failures)
-	if got.Creates < 1 || got.Creates > 1+failures || got.Unauthorized != 0 {
+	t.Logf("%d processes, %d requests, %d sign-ins, %d refreshes, %d rejected requests; the cache failed %d times, and %d times no session lived", len(reports), requests, got.Creates, got.Refreshes, got.Unauthorized, failures, late)
+	if got.Creates < 1 || got.Creates > 1+failures+late || late == 0 && got.Unauthorized != 0 {
 		t.Errorf("%d sign-ins and %d rejected requests, want 1 and none", got.Creates, got.Unauthorized)
 	}
-	if n := log.doubled(fleetLife); n > 1+failures+ahead {
+	if n := log.doubled(fleetLife); longtest.IsOn(t) && n > 1+failures+ahead {
 		t.Errorf("%d of %d refreshes came too soon after another one, want one in a period, one more allowed, and one for each of %d clocks that are ahead", n, got.Refreshes, ahead)
 	}
 	if got.Refreshes < atLeast {
@@ -123,20 +140,21 @@ func storm(t *testing.T, workers []worker) {
 }
 
 // C1, C5
-func TestFiftyProcessesShareOneSessionThroughFiles(t *testing.T) {
-	storm(t, fleetOf(50, worker{Directory: t.TempDir() + "/cache"}))
+func TestProcessesShareOneSessionThroughFiles(t *testing.T) {
+	storm(t, fleetOf(fleetSize(t), worker{Directory: t.TempDir() + "/cache"}))
 }
 
 // C1, C5: half of the clocks are an hour off.
-func TestFiftyProcessesWhoseClocksDisagreeShareOneSessionThroughFiles(t *testing.T) {
-	storm(t, fleetOf(50, worker{Directory: t.TempDir() + "/cache"}, 0, time.Hour, 0, -time.Hour))
+func TestProcessesWhoseClocksDisagreeShareOneSessionThroughFiles(t *testing.T) {
+	longtest.Run(t)
+	storm(t, fleetOf(fleetSize(t), worker{Directory: t.TempDir() + "/cache"}, 0, time.Hour, 0, -time.Hour))
 }
 
 // T10: the number of attempts is one, and not one for each process.
-func TestFiftyProcessesSendAWrongPasswordOnce(t *testing.T) {
+func TestProcessesSendAWrongPasswordOnce(t *testing.T) {
 	box := sessiontest.NewServer(sessiontest.WithLatency(300 * time.Millisecond))
 	defer box.Close()
-	workers := fleetOf(50, worker{BaseURL: box.URL, Directory: t.TempDir() + "/cache"})
+	workers := fleetOf(fleetSize(t), worker{BaseURL: box.URL, Directory: t.TempDir() + "/cache"})
 	for i := range workers {
 		workers[i].Password = "wrong"
 	}
@@ -148,7 +166,7 @@ func TestFiftyProcessesSendAWrongPasswordOnce(t *testing.T) {
 		}
 	}
 	if n := box.Counts().Creates; n != 1 {
-		t.Errorf("50 processes made %d sign-ins with a wrong password, want 1", n)
+		t.Errorf("%d processes made %d sign-ins with a wrong password, want 1", len(fleet), n)
 	}
 }
 
@@ -157,7 +175,7 @@ func TestFiftyProcessesSendAWrongPasswordOnce(t *testing.T) {
 func TestALogOutInOneProcessCostsTheOthersOneSignInBetweenThem(t *testing.T) {
 	box := sessiontest.NewServer(sessiontest.WithTokenLife(fleetLife), sessiontest.WithLatency(300*time.Millisecond))
 	defer box.Close()
-	fleet := startWorkers(t, fleetOf(20, worker{BaseURL: box.URL, Directory: t.TempDir() + "/cache"})...)
+	fleet := startWorkers(t, fleetOf(fleetSize(t), worker{BaseURL: box.URL, Directory: t.TempDir() + "/cache"})...)
 	tell(fleet, "start")
 	const logOuts = 2
 	for n := 1; n <= logOuts; n++ {

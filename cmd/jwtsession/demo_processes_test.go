@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtsession/jwtsession/internal/longtest"
 	"github.com/jwtsession/jwtsession/internal/redistest"
 )
 
@@ -46,9 +47,7 @@ func fleetEnvironment(t *testing.T, args []string) (environment []string, tempor
 
 // The whole run, through each of the stores: half a minute.
 func TestTheDemoShowsProcessesThatShareOneSession(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the demo's processes were not run: they take half a minute")
-	}
+	longtest.Run(t)
 	for _, cache := range []string{"file", "redis"} {
 		t.Run(cache, func(t *testing.T) {
 			t.Parallel()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/longtest"
 )
 
 // row returns the figures of a line of the summary, the library's first.
@@ -26,9 +28,7 @@ func row(t *testing.T, output, name string) (ours, peer int) {
 
 // The whole run, as a newcomer sees it in a log: half a minute.
 func TestTheDemoShowsThatNoRequestFailsOrWaits(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the demo was not run: it takes half a minute")
-	}
+	longtest.Run(t)
 	t.Parallel()
 	p := start(t, nil, "demo") // which may have to build it
 	begin := time.Now()
@@ -102,6 +102,7 @@ func TestCtrlCEndsTheDemoWithTheSummarySoFar(t *testing.T) {
 
 // Requests of the plain client queue up then, each to sign in by itself.
 func TestCtrlCInTheMiddleOfTheOutageEndsTheDemoAtOnce(t *testing.T) {
+	longtest.Run(t)
 	t.Parallel()
 	p := start(t, nil, "demo")
 	p.line(t, "oauth2 alone  sign-in failed: 503")

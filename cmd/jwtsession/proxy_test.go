@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtsession/jwtsession/internal/longtest"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -142,6 +143,7 @@ func metric(t *testing.T, url, name string) float64 {
 }
 
 func TestClientsInAnyLanguageNoticeNeitherRefreshesNorARevocationNorAnOutage(t *testing.T) {
+	longtest.Run(t)
 	needCurl(t)
 	const seconds = "10"
 	b := newBox(t, "--token-life", "4s", "--fault", "refresh:503:2", "--fault", "refresh:garbage")

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jwtsession/jwtsession/internal/longtest"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -161,6 +162,7 @@ func TestTheClaimsOfATokenAreShownAsText(t *testing.T) {
 }
 
 func TestACheckTellsScriptsHowTheSessionStands(t *testing.T) {
+	longtest.Run(t) // most of a token's life, in real time
 	t.Parallel()
 	b := newBox(t, "--token-life", "20s", "--fault", "refresh:503:1")
 	if code, stdout, stderr := b.run(t, "status", "--check"); code != exitFailure || !strings.Contains(stdout, "there is no session in the cache") || stderr != "" {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/longtest"
 )
 
 // browse has Chromium open a page, with the names given leading to this machine,
@@ -104,6 +106,7 @@ setTimeout(() => fetch("/done?got=all"), 4000);
 
 // Without TLS a browser says nothing of where a request to a name is from.
 func TestChromiumOnAPageOfAnotherSiteGetsNothing(t *testing.T) {
+	longtest.Run(t) // security_test.go has the same rules without a browser
 	a := newAPI(t, nil)
 	const secret = "a-secret-of-the-clients"
 	for name, c := range map[string]struct {
@@ -182,6 +185,7 @@ func TestWhoHasTheSecretIsNoForeignPage(t *testing.T) {
 // The API's answers must not act in the proxy's origin, where a script could read
 // all that the API has.
 func TestChromiumRunsNoScriptOfAnAnswer(t *testing.T) {
+	longtest.Run(t)
 	report := newSite(t, "")
 	page := `<!doctype html><title>page</title><script>new Image().src = "REPORT/done?got=script"</script><noscript><img src="REPORT/done?got=none"></noscript>`
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {

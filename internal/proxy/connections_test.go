@@ -12,7 +12,9 @@ func TestANewcomerTakesThePlaceOfTheConnectionThatIsIdleLongest(t *testing.T) {
 	first, fromFirst := dial(t, p)
 	post(t, p, first, "GET /me HTTP/1.1\nHost: HOST\n\n")
 	next(t, fromFirst)
+	awaitWaiting(t, p, 1)            // the server has done with the first
 	second, fromSecond := dial(t, p) // which sends nothing
+	awaitWaiting(t, p, 2)
 	time.Sleep(shortestWait + 200*time.Millisecond)
 	third, fromThird := dial(t, p)
 	post(t, p, third, "GET /me HTTP/1.1\nHost: HOST\n\n")
@@ -25,6 +27,21 @@ func TestANewcomerTakesThePlaceOfTheConnectionThatIsIdleLongest(t *testing.T) {
 	post(t, p, second, "GET /me HTTP/1.1\nHost: HOST\n\n")
 	if got := next(t, fromSecond); got.status != 200 {
 		t.Errorf("the second: got %d, want 200", got.status)
+	}
+}
+
+// awaitWaiting returns when so many connections wait for a request.
+func awaitWaiting(t *testing.T, p *Proxy, n int) {
+	t.Helper()
+	waiting := func() int {
+		p.connections.mu.Lock()
+		defer p.connections.mu.Unlock()
+		return p.connections.waiting.Len()
+	}
+	for deadline := time.Now().Add(patience); waiting() != n; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections wait for a request, want %d", waiting(), n)
+		}
 	}
 }
 

@@ -5,9 +5,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/jwtsession/jwtsession/internal/longtest"
 )
 
 func TestAPageOfAnAllowedOriginNeedsNothingButTheSecret(t *testing.T) {
+	longtest.Run(t) // a browser; preflights are below
 	const secret = "a-secret-of-the-clients"
 	a := newAPI(t, nil)
 	page := newSite(t, `<!doctype html><script>

@@ -187,11 +187,16 @@ func TestARefusedRequestIsAnsweredAndClosedUnread(t *testing.T) {
 func TestABodyMustMakeProgress(t *testing.T) {
 	a := newAPI(t, nil)
 	p := a.running(t)
-	for _, head := range []string{"Content-Length: 100000", "Content-Length: 5000000", "Transfer-Encoding: chunked"} {
+	heads := []string{"Content-Length: 100000", "Content-Length: 5000000", "Transfer-Encoding: chunked"}
+	readers := make([]*bufio.Reader, len(heads))
+	begin := time.Now()
+	for i, head := range heads {
 		conn, reader := dial(t, p)
-		begin := time.Now()
 		post(t, p, conn, "POST /runs HTTP/1.1\nHost: HOST\n"+head+"\n\n")
-		next(t, reader).expect(t, head, 408, "body_timeout")
+		readers[i] = reader
+	}
+	for i, head := range heads {
+		next(t, readers[i]).expect(t, head, 408, "body_timeout")
 		if took := time.Since(begin); took < longestBodyWait-time.Second || took > longestBodyWait+10*time.Second {
 			t.Errorf("%s: got the answer after %v, want it after %v", head, took, longestBodyWait)
 		}

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/longtest"
 )
 
 func TestMain(m *testing.M) {
@@ -14,6 +16,7 @@ func TestMain(m *testing.M) {
 
 // The long run is for a quiet machine, and for people to judge by its figures.
 func TestUnderLoadNoRequestFailsAndNothingGrows(t *testing.T) {
+	longtest.Run(t) // its bounds are those of a machine with nothing else to do
 	if _, err := exec.LookPath("wrk"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal("wrk is not installed: the proxy was not put under load")

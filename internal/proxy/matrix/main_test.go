@@ -4,9 +4,12 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/jwtsession/jwtsession/internal/longtest"
 )
 
 func TestNoClientIsResetAndEachAnswerIsTheOneThatIsDue(t *testing.T) {
+	longtest.Run(t)
 	for _, c := range clients {
 		if c.program == "" {
 			continue
