@@ -160,9 +160,11 @@ func TestAnAnswerThatNoScriptGivesIsNeitherALeaseNorAnEntryNorABusyLoop(t *testi
 	c, _, p := behindProxy(t, redis.Options{Addr: miniredis.RunT(t).Addr()})
 	for _, answer := range []string{":0\r\n", ":-5\r\n", "+OK\r\n", "*0\r\n", "_\r\n", "#t\r\n", ",1.5\r\n"} {
 		p.answerItself(acquireScript.Hash(), answer)
-		if _, err := c.Lock(t.Context(), "k"); err == nil || errors.Is(err, cache.ErrMiss) {
-			t.Errorf("Lock, answered %q: got error %v, want one", answer, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		if _, err := c.Lock(ctx, "k"); err == nil || errors.Is(err, cache.ErrMiss) || ctx.Err() != nil {
+			t.Errorf("Lock, answered %q: got error %v, want one that is about the answer, at once", answer, err)
 		}
+		cancel()
 	}
 	for _, answer := range []string{":0\r\n", "+OK\r\n", "*0\r\n", "*1\r\n:1\r\n", "*2\r\n:1\r\n+x\r\n", "_\r\n"} {
 		p.answerItself(loadScript.Hash(), answer)
