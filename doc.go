@@ -1,7 +1,7 @@
-// Package jwtsession keeps a program signed in to an API that is not OAuth2: one
-// that trades an e-mail address and a password for a JWT, and renews the JWT with
-// the JWT itself. PacerPro's court-data API is the one that it serves out of the
-// box.
+// Package jwtsession keeps a program signed in to any API that hands out sessions:
+// one that trades credentials for a token, and renews it with the token itself or
+// with a refresh token. It is to them what golang.org/x/oauth2 is to OAuth2.
+// PacerPro's court-data API is served out of the box, others by a description.
 //
 //	ts, err := jwtsession.New(jwtsession.Config{
 //		Credentials: jwtsession.Credentials{Email: email, Password: password},
@@ -14,13 +14,13 @@
 //
 // A [TokenSource] signs in when somebody first asks for a token, refreshes the
 // session ahead of its expiry, whether it is used or not, and signs in again where
-// the server has ended it. Callers get the live token meanwhile, and wait for
+// the server refuses to renew it. Callers get the live token meanwhile, and wait for
 // nothing. It is an [golang.org/x/oauth2.TokenSource], for code that takes one.
 //
 // A [Transport], which is what [TokenSource.Client] has, puts the token on every
-// request to the API, and on no other. A request that the server answers with a
-// 401, because somebody has logged out elsewhere, is sent once more with a new
-// token.
+// request to the API, and on no other. A 401 makes the session doubted: the server
+// is asked to renew it before anybody uses it again, and the request is sent once
+// more with what that brings.
 //
 // # Many processes
 //
@@ -36,10 +36,21 @@
 // more, since accounts are locked that way. [TokenSource.Token] tells the whole
 // of it.
 //
-// # Other protocols
+// # Other APIs
 //
-// An [Issuer] speaks the server's protocol. [Client] speaks PacerPro's; another
-// one takes its place with Config.Issuer.
+// A [Protocol] describes how an API hands out sessions: the three requests as one
+// writes them in an .http file, and where the answers have the token. Package
+// [github.com/jwtsession/jwtsession/protocols] has descriptions of real APIs:
+//
+//	ts, err := jwtsession.New(jwtsession.Config{
+//		BaseURL:     "https://pocketbase.example.com",
+//		Protocol:    &protocols.PocketBase,
+//		Credentials: jwtsession.Credentials{Email: email, Password: password},
+//	})
+//
+// A refresh token is kept beside the token, is sealed in a cache, and is used once,
+// by one process. What a description cannot say an [Issuer] does in code; if it is
+// a [Signer] as well, it also says how requests carry the session.
 //
 // # Tests
 //
