@@ -179,6 +179,9 @@ func (m *member) mayKeep(rejected time.Time) bool {
 			n++
 		}
 	}
+	if w := m.world; w.shared && n > 1 {
+		return true // a refresh of what the cache had from before a log-out is the first answer
+	}
 	return n > 2 || rejected.Before(m.world.quiet) || rejected.Before(m.world.refused.Add(core.LongestLockout)) || m.world.clocks
 }
 
