@@ -14,11 +14,10 @@ import (
 
 // sessionCall is one that a source makes.
 type sessionCall struct {
-	op, token string
+	op, token string // of a sign-in it is the password
 	start     time.Time
 	held      string // the session then
 	doubted   bool
-	wrong     bool // the password is
 }
 
 // current is the token that callers get; "" if none.
@@ -45,7 +44,6 @@ func (m *member) began(op, token string) *sessionCall {
 		}
 		return c
 	}
-	c.wrong = w.wrong
 	if m.inFlight != nil {
 		w.breaks("T5: source %d began a %s while its %s is under way", m.index, op, m.inFlight.op)
 	}
@@ -64,7 +62,7 @@ func (m *member) began(op, token string) *sessionCall {
 		if w.quietShared && !alone && c.start.Before(w.quiet) {
 			w.breaks("T18: source %d began a %s %v before the server allows the fleet one", m.index, op, w.quiet.Sub(c.start))
 		}
-		if op == "create" && c.start.Before(m.refused.until) && c.wrong == m.refused.wrong && c.held == m.refused.held {
+		if op == "create" && c.start.Before(m.refused.until) && c.token == m.refused.password && c.held == m.refused.held {
 			w.breaks("T10: source %d signs in with what was refused, %v too early", m.index, m.refused.until.Sub(c.start))
 		}
 	}
@@ -100,11 +98,11 @@ func (m *member) ended(c *sessionCall, status int, wait time.Duration) {
 	case c.op == "refresh" && judged && c.doubted:
 		m.dead[c.token] = now
 	case c.op == "create" && judged:
-		m.refused = rest{now.Add(time.Minute), c.held, c.wrong}
+		m.refused = rest{now.Add(time.Minute), c.held, c.token}
 		w.refused = m.refused.until
 	}
 	if wait > 0 && c.op != "revoke" {
-		m.quiet = rest{now.Add(wait), c.held, false}
+		m.quiet = rest{now.Add(wait), c.held, ""}
 		w.quiet, w.quietShared = now.Add(wait), w.shared && !w.spoiled && !w.wrong && !m.isLeaving()
 	}
 	if status/100 == 2 || c.op == "revoke" {
@@ -150,7 +148,8 @@ func (m *member) hands(token string, start time.Time) {
 // handsLocked judges a token that a source has handed out to who asked at start.
 func (m *member) handsLocked(token string, start time.Time) {
 	w := m.world
-	if at, ok := m.dead[token]; ok && at.Before(start) && !w.isFresh(token, at) {
+	putBack := w.rotating && w.spoiled // what has no exp, and was put back, lives once more (C10)
+	if at, ok := m.dead[token]; ok && at.Before(start) && !w.isFresh(token, at) && !putBack {
 		w.breaks("T6: source %d handed out a token that the server refused %v before", m.index, start.Sub(at))
 	}
 	for d, at := range m.dead {
@@ -158,7 +157,7 @@ func (m *member) handsLocked(token string, start time.Time) {
 			w.breaks("T6: source %d handed out a token that was issued before one that the server refused %v before", m.index, start.Sub(at))
 		}
 	}
-	if at, ok := m.revoked[token]; ok && at.Before(start) && !w.isFresh(token, at) {
+	if at, ok := m.revoked[token]; ok && at.Before(start) && !w.isFresh(token, at) && !putBack {
 		w.breaks("T13: source %d handed out a token %v after it was revoked", m.index, start.Sub(at))
 	}
 	if told, ok := m.told[token]; ok && told.at.Before(start) && told.answers == len(m.answers) && !m.mayKeep(told.at) {
@@ -279,7 +278,7 @@ func (m *member) checkRest() {
 	switch {
 	case ts.waiting != nil || ts.leaving != nil || s.Want || s.Leave:
 		breaks("nobody waits for nothing: source %d is at rest, and somebody waits for it", m.index)
-	case planned != (ts.alarm != 0) && !(m.world.clocks && !planned): // until it has looked at the clock
+	case planned != (ts.alarm != 0) && !m.world.clocks: // which it has not looked at yet, perhaps
 		breaks("the timer of source %d is armed: %v; want it to be: %v", m.index, ts.alarm != 0, planned)
 	case planned && s.Due < now && !m.world.clocks:
 		breaks("the refresh of source %d was due %v ago", m.index, now.Sub(s.Due))

@@ -71,9 +71,9 @@ type member struct {
 // rest is until when something is not to be done, unless another session than
 // this one is held.
 type rest struct {
-	until time.Time
-	held  string
-	wrong bool // which password it is about
+	until    time.Time
+	held     string
+	password string // it is about
 }
 
 // rejection is when a source was told of one, and how many session calls had been
