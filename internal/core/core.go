@@ -62,6 +62,7 @@
 //	credentials             ask                         others than before: another entry, read it first
 //	a session               a cache, newer              held; suspect if issued before NotBefore; doubted if
 //	                                                    near its end, or the clocks disagree; else good
+//	another, or none        a cache, leased             of a State that others may have: the chain has ended (O3)
 //	a notice                a cache, not heeded yet     an outage, or the credentials rest
 //	a failure               a cache                     done without until the next time
 //	a session               create, refresh; leased     stored (also while closing or leaving), then:

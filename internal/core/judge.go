@@ -25,6 +25,7 @@ func (m *step) judge(done Op) Op {
 	case Store:
 		if m.in.Outcome != OK {
 			m.cacheFailed()
+			done.Session.Shared = false // nobody else has it
 		}
 		if done.Notice == nil {
 			m.land(done.Session, done.How)
