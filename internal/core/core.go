@@ -69,7 +69,7 @@
 //	a session               … while leaving             held, the old one found: both may be deleted
 //	a session               … rejected meanwhile        held and doubted: asked about again
 //	a session               …                           held and good; due is drawn; an outage ends, and after a
-//	                                                    sign-in the credentials' rest
+//	                                                    sign-in the rest of these credentials
 //	no later expiry         refresh, held good          the chain has ended: sign in, callers keep the token
 //	refused                 refresh, held good          the chain has ended: sign in, callers keep the token
 //	refused                 refresh, held doubted       over: sign in
