@@ -62,8 +62,8 @@ func (m *member) began(op, token string) *sessionCall {
 		if w.quietShared && !alone && c.start.Before(w.quiet) {
 			w.breaks("T18: source %d began a %s %v before the server allows the fleet one", m.index, op, w.quiet.Sub(c.start))
 		}
-		if op == "create" && c.start.Before(m.refused.until) && c.token == m.refused.password && c.held == m.refused.held {
-			w.breaks("T10: source %d signs in with what was refused, %v too early", m.index, m.refused.until.Sub(c.start))
+		if op == "create" && c.start.Before(m.refused[c.token]) {
+			w.breaks("T10: source %d signs in with what was refused, %v too early", m.index, m.refused[c.token].Sub(c.start))
 		}
 	}
 	recent := func(times []time.Time) (n int) {
@@ -98,11 +98,13 @@ func (m *member) ended(c *sessionCall, status int, wait time.Duration) {
 	case c.op == "refresh" && judged && c.doubted:
 		m.dead[c.token] = now
 	case c.op == "create" && judged:
-		m.refused = rest{now.Add(time.Minute), c.held, c.token}
-		w.refused = m.refused.until
+		w.refused = now.Add(time.Minute)
+		m.refused[c.token] = w.refused
+	case c.op == "create" && status/100 == 2:
+		delete(m.refused, c.token)
 	}
 	if wait > 0 && c.op != "revoke" {
-		m.quiet = rest{now.Add(wait), c.held, ""}
+		m.quiet = rest{now.Add(wait), c.held}
 		w.quiet, w.quietShared = now.Add(wait), w.shared && !w.spoiled && !w.wrong && !m.isLeaving()
 	}
 	if status/100 == 2 || c.op == "revoke" {

@@ -63,17 +63,16 @@ type member struct {
 	inFlight *sessionCall
 	answers  []time.Time // when session calls were answered
 	calls    []time.Time
-	quiet    rest // the server asked to be left alone
-	refused  rest // the credentials were
+	quiet    rest                 // the server asked to be left alone
+	refused  map[string]time.Time // until when which password is at rest
 	closed   bool
 }
 
 // rest is until when something is not to be done, unless another session than
 // this one is held.
 type rest struct {
-	until    time.Time
-	held     string
-	password string // it is about
+	until time.Time
+	held  string
 }
 
 // rejection is when a source was told of one, and how many session calls had been
@@ -153,7 +152,7 @@ func (w *world) base() string {
 func (w *world) open(index int) *member {
 	m := &member{
 		world: w, index: index, handed: map[string]bool{}, told: map[string]rejection{},
-		dead: map[string]time.Time{}, revoked: map[string]time.Time{},
+		dead: map[string]time.Time{}, revoked: map[string]time.Time{}, refused: map[string]time.Time{},
 	}
 	config := w.server.config(m)
 	config.Timeout = historyTimeout
