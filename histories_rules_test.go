@@ -14,11 +14,10 @@ import (
 
 // sessionCall is one that a source makes.
 type sessionCall struct {
-	op, token string
+	op, token string // of a sign-in it is the password
 	start     time.Time
 	held      string // the session then
 	doubted   bool
-	wrong     bool // the password is
 }
 
 // current is the token that callers get; "" if none.
@@ -34,6 +33,7 @@ func (m *member) began(op, token string) *sessionCall {
 	m.ts.mu.Lock()
 	c := &sessionCall{op: op, token: token, start: time.Now(), held: m.ts.state.Held.Token}
 	c.doubted = (m.ts.state.Trust == core.Doubted || m.ts.state.Trust == core.Suspect) && c.held == token
+	alone := m.ts.state.Way != nil && m.ts.state.Way.Alone // it has waited for the lease in vain
 	m.ts.mu.Unlock()
 	w := m.world
 	w.mu.Lock()
@@ -44,7 +44,6 @@ func (m *member) began(op, token string) *sessionCall {
 		}
 		return c
 	}
-	c.wrong = w.wrong
 	if m.inFlight != nil {
 		w.breaks("T5: source %d began a %s while its %s is under way", m.index, op, m.inFlight.op)
 	}
@@ -60,11 +59,11 @@ func (m *member) began(op, token string) *sessionCall {
 		if c.start.Before(m.quiet.until) && c.held == m.quiet.held {
 			w.breaks("T7: source %d began a %s %v before the server allows one", m.index, op, m.quiet.until.Sub(c.start))
 		}
-		if w.quietShared && c.start.Before(w.quiet) {
+		if w.quietShared && !alone && c.start.Before(w.quiet) {
 			w.breaks("T18: source %d began a %s %v before the server allows the fleet one", m.index, op, w.quiet.Sub(c.start))
 		}
-		if op == "create" && c.start.Before(m.refused.until) && c.wrong == m.refused.wrong && c.held == m.refused.held {
-			w.breaks("T10: source %d signs in with what was refused, %v too early", m.index, m.refused.until.Sub(c.start))
+		if op == "create" && c.start.Before(m.refused[c.token]) {
+			w.breaks("T10: source %d signs in with what was refused, %v too early", m.index, m.refused[c.token].Sub(c.start))
 		}
 	}
 	recent := func(times []time.Time) (n int) {
@@ -99,11 +98,13 @@ func (m *member) ended(c *sessionCall, status int, wait time.Duration) {
 	case c.op == "refresh" && judged && c.doubted:
 		m.dead[c.token] = now
 	case c.op == "create" && judged:
-		m.refused = rest{now.Add(time.Minute), c.held, c.wrong}
-		w.refused = m.refused.until
+		w.refused = now.Add(time.Minute)
+		m.refused[c.token] = w.refused
+	case c.op == "create" && status/100 == 2:
+		delete(m.refused, c.token)
 	}
 	if wait > 0 && c.op != "revoke" {
-		m.quiet = rest{now.Add(wait), c.held, false}
+		m.quiet = rest{now.Add(wait), c.held}
 		w.quiet, w.quietShared = now.Add(wait), w.shared && !w.spoiled && !w.wrong && !m.isLeaving()
 	}
 	if status/100 == 2 || c.op == "revoke" {
@@ -149,7 +150,8 @@ func (m *member) hands(token string, start time.Time) {
 // handsLocked judges a token that a source has handed out to who asked at start.
 func (m *member) handsLocked(token string, start time.Time) {
 	w := m.world
-	if at, ok := m.dead[token]; ok && at.Before(start) && !w.isFresh(token, at) {
+	putBack := w.rotating && w.spoiled // what has no exp, and was put back, lives once more (C10)
+	if at, ok := m.dead[token]; ok && at.Before(start) && !w.isFresh(token, at) && !putBack {
 		w.breaks("T6: source %d handed out a token that the server refused %v before", m.index, start.Sub(at))
 	}
 	for d, at := range m.dead {
@@ -157,7 +159,7 @@ func (m *member) handsLocked(token string, start time.Time) {
 			w.breaks("T6: source %d handed out a token that was issued before one that the server refused %v before", m.index, start.Sub(at))
 		}
 	}
-	if at, ok := m.revoked[token]; ok && at.Before(start) && !w.isFresh(token, at) {
+	if at, ok := m.revoked[token]; ok && at.Before(start) && !w.isFresh(token, at) && !putBack {
 		w.breaks("T13: source %d handed out a token %v after it was revoked", m.index, start.Sub(at))
 	}
 	if told, ok := m.told[token]; ok && told.at.Before(start) && told.answers == len(m.answers) && !m.mayKeep(told.at) {
@@ -178,6 +180,9 @@ func (m *member) mayKeep(rejected time.Time) bool {
 		if rejected.Sub(at) < 130*time.Second {
 			n++
 		}
+	}
+	if w := m.world; w.shared && n > 1 {
+		return true // a refresh of what the cache had from before a log-out is the first answer
 	}
 	return n > 2 || rejected.Before(m.world.quiet) || rejected.Before(m.world.refused.Add(core.LongestLockout)) || m.world.clocks
 }
@@ -275,7 +280,7 @@ func (m *member) checkRest() {
 	switch {
 	case ts.waiting != nil || ts.leaving != nil || s.Want || s.Leave:
 		breaks("nobody waits for nothing: source %d is at rest, and somebody waits for it", m.index)
-	case planned != (ts.alarm != 0) && !(m.world.clocks && !planned): // until it has looked at the clock
+	case planned != (ts.alarm != 0) && !m.world.clocks: // which it has not looked at yet, perhaps
 		breaks("the timer of source %d is armed: %v; want it to be: %v", m.index, ts.alarm != 0, planned)
 	case planned && s.Due < now && !m.world.clocks:
 		breaks("the refresh of source %d was due %v ago", m.index, now.Sub(s.Due))

@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -79,6 +80,9 @@ func (m *memberTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !strings.HasSuffix(req.URL.Path, "/session") {
 		op = "resource"
 	}
+	if op == "create" {
+		token = passwordIn(req)
+	}
 	c := m.of.began(op, token)
 	res, err := m.base.RoundTrip(req)
 	status, wait := 0, time.Duration(0)
@@ -88,6 +92,15 @@ func (m *memberTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	m.of.ended(c, status, wait)
 	return res, err
+}
+
+// passwordIn is what a sign-in sends.
+func passwordIn(req *http.Request) string {
+	var sent struct{ Password string }
+	if body, err := req.GetBody(); err == nil {
+		json.NewDecoder(body).Decode(&sent)
+	}
+	return sent.Password
 }
 
 // rotatingServer is a server that rotates refresh tokens.

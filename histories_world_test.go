@@ -63,8 +63,8 @@ type member struct {
 	inFlight *sessionCall
 	answers  []time.Time // when session calls were answered
 	calls    []time.Time
-	quiet    rest // the server asked to be left alone
-	refused  rest // the credentials were
+	quiet    rest                 // the server asked to be left alone
+	refused  map[string]time.Time // until when which password is at rest
 	closed   bool
 }
 
@@ -73,7 +73,6 @@ type member struct {
 type rest struct {
 	until time.Time
 	held  string
-	wrong bool // which password it is about
 }
 
 // rejection is when a source was told of one, and how many session calls had been
@@ -153,7 +152,7 @@ func (w *world) base() string {
 func (w *world) open(index int) *member {
 	m := &member{
 		world: w, index: index, handed: map[string]bool{}, told: map[string]rejection{},
-		dead: map[string]time.Time{}, revoked: map[string]time.Time{},
+		dead: map[string]time.Time{}, revoked: map[string]time.Time{}, refused: map[string]time.Time{},
 	}
 	config := w.server.config(m)
 	config.Timeout = historyTimeout

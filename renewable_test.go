@@ -315,3 +315,48 @@ func TestFiftySourcesRotateOneRefreshToken(t *testing.T) {
 		expectLog(t, server, 1, server.count("refresh"), 0)
 	})
 }
+
+// O3: which value is current the cache knows: one that is not there any more may
+// have been used by others.
+func TestARefreshTokenThatTheCacheKnowsNothingOfIsNotUsed(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
+		server, store := newRotation(), cache.NewMemory()
+		config := Config{Issuer: server, Account: "worker@example.com"}
+		through(store)(&config)
+		behind, ahead := newSourceOf(t, config), newSourceOf(t, config)
+		token(t, behind)
+		token(t, ahead)
+		pass(time.Minute)
+		refreshNow(ahead)
+		synctest.Wait()
+		ahead.Invalidate(token(t, ahead))
+		token(t, ahead)                   // the refresh
+		ahead.Invalidate(token(t, ahead)) // is rejected as well:
+		token(t, ahead)                   // a new family
+		revoke(t, ahead)                  // and the cache has none
+		pass(20 * time.Minute)
+		if got := token(t, behind); !server.opens(got) {
+			t.Errorf("got %q, which does not open the API", got)
+		}
+		expectLog(t, server, 3, server.count("refresh"), 1)
+	})
+}
+
+// O3, C4: in a store that takes no writes nobody else finds the value.
+func TestARefreshTokenThatCouldNotBeStoredIsUsed(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
+		server, store := newRotation(), &faultyStore{Cache: cache.NewMemory()}
+		away := waysToFail["fails"]
+		store.store.Store(&away)
+		config := Config{Issuer: server, Account: "worker@example.com"}
+		through(store)(&config)
+		ts := newSourceOf(t, config)
+		token(t, ts)
+		pass(time.Hour)
+		token(t, ts)
+		if n := server.count("refresh"); n < 5 {
+			t.Errorf("%d refreshes in an hour of ten-minute tokens, want at least 5", n)
+		}
+		expectLog(t, server, 1, server.count("refresh"), 0)
+	})
+}

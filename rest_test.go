@@ -117,3 +117,24 @@ func TestACorrectedPasswordBesideAnIssuerIsTriedAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// T10: that another password was right says nothing of the one that was refused.
+func TestARefusedPasswordRestsAlthoughAnotherWasRight(t *testing.T) {
+	withAndWithoutACache(t, func(t *testing.T, box *sessiontest.Server, open sources) {
+		password := "wrong"
+		ts := open(func(c *Config) {
+			c.Credentials = CredentialsProviderFunc(func(context.Context) (Credentials, error) {
+				return Credentials{Email: sessiontest.Email, Password: password}, nil
+			})
+		})
+		for i, next := range []string{"wrong", sessiontest.Password, "wrong", sessiontest.Password, "wrong"} {
+			password = next
+			if _, err := ts.Token(); (err == nil) != (next == sessiontest.Password) {
+				t.Fatalf("call %d with the password %q: got error %v", i, next, err)
+			}
+			revoke(t, ts)
+			pass(time.Second)
+		}
+		expectCalls(t, box, 3, 0, 2)
+	})
+}

@@ -62,13 +62,14 @@
 //	credentials             ask                         others than before: another entry, read it first
 //	a session               a cache, newer              held; suspect if issued before NotBefore; doubted if
 //	                                                    near its end, or the clocks disagree; else good
+//	another, or none        a cache, leased             of a State that others may have: the chain has ended (O3)
 //	a notice                a cache, not heeded yet     an outage, or the credentials rest
 //	a failure               a cache                     done without until the next time
 //	a session               create, refresh; leased     stored (also while closing or leaving), then:
 //	a session               … while leaving             held, the old one found: both may be deleted
 //	a session               … rejected meanwhile        held and doubted: asked about again
 //	a session               …                           held and good; due is drawn; an outage ends, and after a
-//	                                                    sign-in the credentials' rest
+//	                                                    sign-in the rest of these credentials
 //	no later expiry         refresh, held good          the chain has ended: sign in, callers keep the token
 //	refused                 refresh, held good          the chain has ended: sign in, callers keep the token
 //	refused                 refresh, held doubted       over: sign in

@@ -38,6 +38,9 @@ func (m *step) read() {
 	found := m.in.Session.issuedBy(m.now)
 	found.Shared = true
 	m.adopt(found)
+	if h := &m.Held; m.Way.Leased && h.Shared && h.State != "" && h.Token != found.Token {
+		h.Ended = true // others have used its State, or may have (O3)
+	}
 	if n := m.in.Notice; n != nil {
 		m.heed(n)
 	}

@@ -1,9 +1,6 @@
 package core
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // judge takes in what an operation has brought, by the state as it is now. It
 // returns what is to follow at once, if that is no matter of the table.
@@ -25,6 +22,7 @@ func (m *step) judge(done Op) Op {
 	case Store:
 		if m.in.Outcome != OK {
 			m.cacheFailed()
+			done.Session.Shared = false // nobody else has it
 		}
 		if done.Notice == nil {
 			m.land(done.Session, done.How)
@@ -76,8 +74,17 @@ func (m *step) asked() Op {
 
 // refuse remembers that credentials are to rest.
 func (m *step) refuse(r Refusal) {
-	others := slices.DeleteFunc(slices.Clone(m.Refusals), func(o Refusal) bool { return o.Of == r.Of })
-	m.Refusals = front(others, r)
+	m.Refusals = front(m.refusalsOfOthers(r.Of), r)
+}
+
+// refusalsOfOthers returns nil if there are none.
+func (m *step) refusalsOfOthers(than Fingerprint) (others []Refusal) {
+	for _, r := range m.Refusals {
+		if r.Of != than {
+			others = append(others, r)
+		}
+	}
+	return others
 }
 
 // front puts the newest before the others, of which it forgets the oldest.
@@ -199,8 +206,8 @@ func (m *step) land(s Session, how EventKind) {
 	}
 	m.report(e)
 	m.Outage, m.Failures, m.Problem = nil, 0, nil
-	if how == EventSignedIn { // nothing else has shown the credentials to be good
-		m.Refusals = nil
+	if how == EventSignedIn { // nothing else has shown the credentials to be good, nor any others
+		m.Refusals = m.refusalsOfOthers(m.Credentials)
 	}
 	m.Way.Planned = false
 }

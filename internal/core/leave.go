@@ -31,8 +31,7 @@ func (m *step) leave() Op {
 	case newest.Token == "" && w.Deleted && w.Leased:
 		return Op{Kind: Remove}
 	case newest.Token == "" && w.Deleted:
-		m.notBefore(m.now + 1)
-		return m.stay(Answer{})
+		return m.left()
 	case m.now >= w.Until:
 		return m.stay(Answer{Err: cmp.Or(w.Err, ErrTimeout)})
 	case m.now < w.After:
@@ -42,11 +41,19 @@ func (m *step) leave() Op {
 	case m.shares() && !w.Looked:
 		return Op{Kind: Load}
 	case newest.Token == "":
-		return m.stay(Answer{})
+		return m.left()
 	case m.shares() && !w.Leased:
 		return Op{Kind: Lock}
 	}
 	return m.call(Op{Kind: Delete, Session: newest})
+}
+
+// left ends Revoke when nothing lives any more. What has expired is forgotten,
+// too: it would live again if the clock was set back.
+func (m *step) left() Op {
+	m.Held, m.Trust, m.Due = Session{}, None, 0
+	m.notBefore(m.now + 1)
+	return m.stay(Answer{})
 }
 
 // stay ends Revoke.

@@ -76,7 +76,7 @@ func TestWhatIsNextIsTheFirstLineThatApplies(t *testing.T) {
 		{name: "closed: a caller", state: State{Closed: true}, in: Input{Kind: Want}, woken: true, wakes: ErrClosed},
 		{name: "leaving, nobody knows the entry's name", in: Input{Kind: Revoke}, cache: true, begins: Ask},
 		{name: "leaving, the cache has not been read", state: State{Known: true}, in: Input{Kind: Revoke}, cache: true, begins: Load},
-		{name: "leaving, nothing lives", state: State{Held: past, Trust: Good}, in: Input{Kind: Revoke}, says: true, trust: Good},
+		{name: "leaving, nothing lives", state: State{Held: past, Trust: Good}, in: Input{Kind: Revoke}, says: true, trust: None},
 		{name: "leaving, what is held lives", state: State{Held: live, Trust: Good}, in: Input{Kind: Revoke}, begins: Delete, of: "live", trust: Good},
 		{name: "leaving, what is held was refused", state: State{Held: live, Trust: Over}, in: Input{Kind: Revoke}, begins: Delete, of: "live", trust: Over},
 		{
