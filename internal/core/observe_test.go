@@ -64,6 +64,9 @@ func (o *observer) watch() {
 		o.s.call = call{before: o.w.server.all()}
 	}
 	o.s.seen.asked &= only(number(o.after.Held))
+	if o.after.Trust == None { // what was rejected has been revoked
+		o.s.seen.rejected = false
+	}
 	o.shown()
 	o.answers()
 }
@@ -309,7 +312,7 @@ func (o *observer) answers() {
 				}
 			}
 		}
-		o.s.seen.leaving, o.s.seen.rejected = 0, o.s.seen.rejected && a.Err != nil
+		o.s.seen.leaving = 0
 	}
 	op := o.s.op()
 	switch {
