@@ -225,7 +225,7 @@ func (x *explorer) picture(w *world) string {
 	for i := range x.sources {
 		s := &w.sources[i]
 		st := &s.state
-		fmt.Fprintf(&b, "| %c %s %s", 'A'+i, st.Held.Token, [...]string{"none", "good", "doubted", "over"}[st.Trust])
+		fmt.Fprintf(&b, "| %c %s %s", 'A'+i, st.Held.Token, [...]string{"none", "good", "doubted", "suspect", "over"}[st.Trust])
 		for _, is := range []struct {
 			so   bool
 			what string
