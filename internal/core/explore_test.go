@@ -21,7 +21,15 @@ import (
 //
 // t0, t1 … are sessions in the order of their issue; those that nobody knows any
 // more are forgotten, and the others numbered anew, so a name belongs to its line.
-// The last line is the fault, which begins with the rule that it breaks.
+// The last line is the fault, which begins with the rule that it breaks. Where it
+// came "later, in a world without trouble", the history up to there is as short as
+// can be, and what follows is how that world went on by itself: all that was under
+// way went well, callers asked, and time passed. Of that, every sixteenth world is
+// tried.
+//
+// To go through more of them:
+//
+//	go test ./internal/core -run Explore -explore.worlds=1000000 -v
 
 var exploreWorlds = flag.Int("explore.worlds", 100_000, "how many worlds the explorer goes through; 0: the full bound")
 
@@ -225,7 +233,7 @@ func (x *explorer) picture(w *world) string {
 	for i := range x.sources {
 		s := &w.sources[i]
 		st := &s.state
-		fmt.Fprintf(&b, "| %c %s %s", 'A'+i, st.Held.Token, [...]string{"none", "good", "doubted", "over"}[st.Trust])
+		fmt.Fprintf(&b, "| %c %s %s", 'A'+i, st.Held.Token, [...]string{"none", "good", "doubted", "suspect", "over"}[st.Trust])
 		for _, is := range []struct {
 			so   bool
 			what string

@@ -148,7 +148,7 @@ func (x *explorer) forget(w *world) {
 	for i := range x.sources {
 		s := &w.sources[i]
 		s.call.before = move(s.call.before)
-		for _, m := range []*set{&s.seen.doubted, &s.seen.asked, &s.seen.judged, &s.seen.handed, &s.seen.leaving} {
+		for _, m := range []*set{&s.seen.doubted, &s.seen.barred, &s.seen.asked, &s.seen.judged, &s.seen.handed, &s.seen.leaving} {
 			*m = move(*m)
 		}
 	}
@@ -371,7 +371,7 @@ func (x *explorer) sourceKey(s *source, leased bool) uint64 {
 	c, g := &s.call, &s.seen
 	b = appendSession(append(b, byte(c.before), bits8(c.handled, c.cancelled), byte(c.outcome)), c.session)
 	b = appendSession(b, s.request)
-	b = append(b, byte(g.doubted), byte(g.asked), byte(g.judged), byte(g.handed), byte(g.leaving), bits8(g.rejected, g.overtaken), g.answers, byte(g.answered),
+	b = append(b, byte(g.doubted), byte(g.barred), byte(g.asked), byte(g.judged), byte(g.handed), byte(g.leaving), bits8(g.rejected, g.overtaken), g.answers, byte(g.answered),
 		byte(g.landed), byte(g.hold), byte(g.busy), byte(g.resting[0]), byte(g.resting[1]), g.refusals[0], g.refusals[1], byte(g.waited))
 	x.buffer = b
 	return maphash.Bytes(seed, b)

@@ -64,23 +64,33 @@ func (o *observer) watch() {
 		o.s.call = call{before: o.w.server.all()}
 	}
 	o.s.seen.asked &= only(number(o.after.Held))
+	if o.after.Trust == None { // what was rejected has been revoked
+		o.s.seen.rejected = false
+	}
 	o.shown()
 	o.answers()
 }
 
-// handed is what Revoke is to end: what this source's callers got, and if the
-// store can be relied on what anybody's got (T13).
+// handed is what Revoke is to end: what this source's callers got, and what any
+// others got from a store that can be relied on, up to the newest that the source
+// can know of (T13).
 func (o *observer) handed() set {
+	if o.w.store.broken || o.w.store.away || o.w.store.deaf {
+		return 0
+	}
 	all := o.s.seen.handed
 	for n, t := range o.w.server.issued[:o.w.server.count] {
 		if t.handed && t.stored {
 			all |= only(n)
 		}
 	}
-	if o.w.store.broken || o.w.store.away || o.w.store.deaf {
-		return 0
+	var known set
+	for _, s := range []Session{o.before.Held, o.w.store.entry.session} {
+		if n := number(s); n >= 0 {
+			known |= only(n) | o.w.server.issued[n].before
+		}
 	}
-	return all
+	return all & known
 }
 
 // rejected takes in a 401 that the source was told of.
@@ -90,6 +100,7 @@ func (o *observer) rejected() {
 	}
 	n := number(o.in.Session)
 	o.s.seen.doubted |= only(n) | o.w.server.issued[n].before
+	o.s.seen.barred |= o.w.server.issued[n].before
 	o.s.seen.asked &^= only(n)
 }
 
@@ -163,15 +174,18 @@ func (o *observer) ended(op Op) {
 	if op.Kind == Refresh {
 		n := number(op.Session)
 		g.judged |= only(n)
+		if in.Outcome == OK {
+			g.barred &^= only(n)
+		}
 		if in.Outcome != Refused {
-			g.doubted &^= only(n)
+			g.doubted &^= only(n) &^ g.barred
 		}
 		if in.Outcome != OK || o.slides { // it may be asked about again, later
 			g.asked &^= only(n)
 		}
 	}
 	if in.Outcome != OK && !(op.Kind == Refresh && in.Outcome == Refused) {
-		g.doubted &^= only(held) // nothing has judged it (T11)
+		g.doubted &^= only(held) &^ g.barred // nothing has judged it (T11)
 	}
 	if in.RetryAfter > 0 {
 		g.busy = int8((in.RetryAfter + o.unit() - 1) / o.unit())
@@ -243,7 +257,7 @@ func (o *observer) begins(op Op) {
 	if g.rejected && g.answers > 0 && o.recent() && o.after.Trust == Doubted {
 		o.fault("T12: a second refresh within a minute, because of a rejection")
 	}
-	if o.after.Trust == Doubted {
+	if o.after.Trust == Doubted || o.after.Trust == Suspect {
 		if g.asked.has(n) {
 			o.fault("T11: a second refresh for one doubt")
 		}
@@ -263,7 +277,10 @@ func (o *observer) shown() {
 	}
 	n := number(visible)
 	if o.slides && o.before.Held.Issued < visible.Issued { // which a refresh has prolonged
-		g.doubted &^= only(n)
+		g.doubted, g.barred = g.doubted&^only(n), g.barred&^only(n)
+	}
+	if g.barred.has(n) {
+		o.fault("T6: what was issued before a rejection or a log-out is visible, and no refresh has shown that it lives")
 	}
 	if g.doubted.has(n) {
 		resting := g.resting[o.after.Credentials[0]] > 0
@@ -299,7 +316,8 @@ func (o *observer) answers() {
 	}
 	if a := o.effects.Told; a != nil {
 		if a.Err == nil {
-			o.s.seen.doubted |= o.s.seen.leaving | o.s.seen.handed
+			ended := o.s.seen.leaving | o.s.seen.handed
+			o.s.seen.doubted, o.s.seen.barred = o.s.seen.doubted|ended, o.s.seen.barred|ended
 			if entry := number(w.store.entry.session); o.s.seen.leaving.has(entry) && !w.store.broken && !o.before.Way.Alone {
 				o.fault("T13: Revoke says nil, and the store has what it ended")
 			}
@@ -309,7 +327,7 @@ func (o *observer) answers() {
 				}
 			}
 		}
-		o.s.seen.leaving, o.s.seen.rejected = 0, o.s.seen.rejected && a.Err != nil
+		o.s.seen.leaving = 0
 	}
 	op := o.s.op()
 	switch {

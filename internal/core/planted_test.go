@@ -56,6 +56,16 @@ var planted = []struct{ name, file, right, wrong string }{
 		`if false {`,
 	},
 	{
+		"what is suspect is handed out where the server cannot be asked", "found.go",
+		`m.hold(found, Suspect)`,
+		`m.hold(found, Doubted)`,
+	},
+	{
+		"others are not told of a State that has been used", "judge.go",
+		`return m.tell(false)`,
+		`return Op{}`,
+	},
+	{
 		"a call is made before the end of Retry-After", "judge.go",
 		`wait := max(retry, in.RetryAfter)`,
 		`wait := retry`,

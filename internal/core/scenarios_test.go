@@ -24,6 +24,11 @@ func scenarios() []scenario {
 		s.sources, s.config.Cache = 2, true
 		return s
 	}
+	cached := func(name string, left map[trouble]uint8) scenario {
+		s := alone(name, left)
+		s.config.Cache = true
+		return s
+	}
 	rotating := func(s scenario) scenario {
 		s.rotates, s.longer = true, 4
 		return s
@@ -63,6 +68,7 @@ func scenarios() []scenario {
 		unknown(alone("expiries that nobody says", map[trouble]uint8{ticks: 5, aways: 1, busies: 1, spurious: 3, logOuts: 1, revokes: 1, ends: 1})),
 		sliding(alone("sliding sessions", map[trouble]uint8{ticks: 8, losses: 1, aways: 1, spurious: 3, logOuts: 1})),
 		sliding(shared("shared sliding sessions", map[trouble]uint8{ticks: 6, spurious: 2, logOuts: 1, requests: 1})),
+		cached("old sessions in a store", map[trouble]uint8{ticks: 2, aways: 1, busies: 1, logOuts: 1, revokes: 1, putBacks: 1, spurious: 1}),
 		unknown(shared("log-outs, and expiries that nobody says", map[trouble]uint8{ticks: 2, logOuts: 2, spurious: 1, requests: 1, revokes: 1})),
 		shared("log-outs", map[trouble]uint8{ticks: 1, logOuts: 2, spurious: 1, requests: 1}),
 		giving(shared("log-outs and a store", map[trouble]uint8{ticks: 2, logOuts: 1, outages: 1, deafs: 1, putBacks: 1, thefts: 1})),

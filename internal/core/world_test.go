@@ -128,6 +128,7 @@ func (s *source) op() Op {
 // ticks.
 type seen struct {
 	doubted set // rejected or revoked here, or older, and not shown to live since
+	barred  set // of those, what only a refresh can show to live: older, or revoked
 	asked   set // doubted, and a refresh has been begun
 	judged  set // a refresh has been answered
 	handed  set // callers here could see it
