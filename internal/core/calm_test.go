@@ -57,17 +57,14 @@ func (x *explorer) goOn(w *world) bool {
 	if x.nth == 0 {
 		return false
 	}
-	for nth := range int(x.nth) {
-		x.pick, x.nth, x.found = nth, 0, ""
-		if x.edges(); x.taken.what == "time passes" {
-			return false
-		}
-		x.tell(x.taken.String(), &x.made)
-		*w, w.fault = x.made, x.found
-		w.own()
-		return true
+	x.pick, x.nth, x.found = 0, 0, ""
+	if x.edges(); x.taken.what == "time passes" {
+		return false
 	}
-	return false
+	x.tell(x.taken.String(), &x.made)
+	*w, w.fault = x.made, x.found
+	w.own()
+	return true
 }
 
 // calmTicks is longer than any rest that a small world gets to.
