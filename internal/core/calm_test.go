@@ -49,25 +49,22 @@ func (x *explorer) settled(w world, idle int) world {
 	return w
 }
 
-// goOn takes one edge of a calm world, those of the sources in turn, and reports
-// whether there was one. Time passes only where nothing else is left to be done.
+// goOn takes the first edge of a calm world, and reports whether there was one. Time
+// passes only where nothing else is left to be done.
 func (x *explorer) goOn(w *world) bool {
 	x.at, x.pick, x.nth = *w, math.MaxInt, 0
 	x.edges()
 	if x.nth == 0 {
 		return false
 	}
-	for nth := range int(x.nth) {
-		x.pick, x.nth, x.found = nth, 0, ""
-		if x.edges(); x.taken.what == "time passes" {
-			return false
-		}
-		x.tell(x.taken.String(), &x.made)
-		*w, w.fault = x.made, x.found
-		w.own()
-		return true
+	x.pick, x.nth, x.found = 0, 0, ""
+	if x.edges(); x.taken.what == "time passes" {
+		return false
 	}
-	return false
+	x.tell(x.taken.String(), &x.made)
+	*w, w.fault = x.made, x.found
+	w.own()
+	return true
 }
 
 // calmTicks is longer than any rest that a small world gets to.
