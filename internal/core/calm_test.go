@@ -49,8 +49,8 @@ func (x *explorer) settled(w world, idle int) world {
 	return w
 }
 
-// goOn takes one edge of a calm world, those of the sources in turn, and reports
-// whether there was one. Time passes only where nothing else is left to be done.
+// goOn takes the first edge of a calm world, and reports whether there was one. Time
+// passes only where nothing else is left to be done.
 func (x *explorer) goOn(w *world) bool {
 	x.at, x.pick, x.nth = *w, math.MaxInt, 0
 	x.edges()
