@@ -19,7 +19,7 @@ import (
 func TestAHolderThatWasStoppedBeyondItsLeaseWritesNothing(t *testing.T) {
 	t.Run("BeforeItsWrite", func(t *testing.T) {
 		store, holder := storeAndHolder(t)
-		holder.Signal(t, syscall.SIGSTOP)
+		holder.Stop(t)
 		takeOver(t, store)
 		holder.Tell(t, "store 1")
 		continueTooLate(t, store, holder)
@@ -29,7 +29,7 @@ func TestAHolderThatWasStoppedBeyondItsLeaseWritesNothing(t *testing.T) {
 		guard := holdGuard(t, store.Directory())
 		holder.Tell(t, "store 1")
 		eventually(t, "temporary file", func() bool { return len(files(t, store.Directory(), ".tmp")) == 1 })
-		holder.Signal(t, syscall.SIGSTOP)
+		holder.Stop(t)
 		if err := guard.Unlock(); err != nil {
 			t.Fatal(err)
 		}

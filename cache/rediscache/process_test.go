@@ -89,7 +89,7 @@ func TestAHolderThatWasStoppedBeyondItsLeaseWritesNothing(t *testing.T) {
 			c := New(s.Client(t), patient)
 			mustStore(t, mustLock(t, c, "k"), "before", time.Hour)
 			h := startHolder(t, s, goneLease)
-			h.Signal(t, syscall.SIGSTOP)
+			h.Stop(t)
 			l := mustLock(t, c, "k")
 			meanwhile(t, l)
 			want, err := c.Load(t.Context(), "k")
