@@ -50,7 +50,7 @@ func rotate(t *testing.T, like worker) {
 	awaitOp(t, box, sessiontest.OpCreate, 2) // what was lost is noticed with the next refresh
 	awaitOp(t, box, sessiontest.OpRefresh, box.Counts().Refreshes+2)
 
-	survivors, requests := 0, 0
+	survivors, requests, excused := 0, 0, 0
 	for i, p := range fleet {
 		r, alive := p.report()
 		if !alive {
@@ -58,6 +58,9 @@ func rotate(t *testing.T, like worker) {
 		}
 		survivors++
 		requests += r.Requests
+		// On a machine that is too busy a process does without the cache, or finds its
+		// session expired before it could be refreshed: each may sign in for itself.
+		excused += r.Events[EventCacheFailed] + max(0, r.Waited-1)
 		if r.Failed != 0 {
 			t.Errorf("process %d: %d of %d requests failed, want none; %s", i, r.Failed, r.Requests, r.Error)
 		}
@@ -68,8 +71,8 @@ func rotate(t *testing.T, like worker) {
 		t.Errorf("%d processes survived, want all but %d", survivors, len(deaths))
 	}
 	// Of the three only the one whose answer died with it costs the session.
-	if got.Creates != 2 || got.Reused > 1 {
-		t.Errorf("%d sign-ins and %d reuses of a refresh token, want 2, and 1 at most", got.Creates, got.Reused)
+	if got.Creates < 2 || got.Creates > 2+excused || got.Reused > 1 {
+		t.Errorf("%d sign-ins and %d reuses of a refresh token, want 2, %d more at most for as many failures of the cache and late refreshes, and 1 at most", got.Creates, got.Reused, excused)
 	}
 	if got.Refreshed < lives {
 		t.Errorf("%d refreshes only, want %d", got.Refreshed, lives)

@@ -31,6 +31,23 @@ func (s *snapshot) liveAt(now time.Time) bool {
 	return s != nil && (s.expires == 0 || now.UnixNano() < int64(s.expires))
 }
 
+// hide leaves out of a base's error what it shows of the session: a base may quote
+// the request that it was given (X1, X4).
+func (s *snapshot) hide(err error) error {
+	if err == nil {
+		return nil
+	}
+	secrets := []string{s.token()}
+	if s.carrier != nil {
+		for _, fields := range [][]exchange.Field{s.carrier.Header, s.carrier.Cookies, s.carrier.Query} {
+			for _, field := range fields {
+				secrets = append(secrets, field.Value)
+			}
+		}
+	}
+	return redact(secrets...).error(err)
+}
+
 // session is what the core is told of it.
 func (s *snapshot) session() core.Session {
 	return core.Session{Token: s.token(), ID: s.id, Issued: s.issued, Expires: s.expires}

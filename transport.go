@@ -70,7 +70,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := t.base().RoundTrip(first)
 	if err != nil || !t.Source.rejects(res) {
 		unread.settle(false)
-		return res, err
+		return res, s.hide(err)
 	}
 	t.Source.reject(s)
 	if hasBody(req) && req.GetBody == nil && !unread.settle(true) {
@@ -103,7 +103,7 @@ func (t *Transport) sendAgain(req *http.Request, rejection *http.Response, rejec
 	if err == nil && t.Source.rejects(res) {
 		t.Source.reject(newer)
 	}
-	return res, err
+	return res, newer.hide(err)
 }
 
 func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }
