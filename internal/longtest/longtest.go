@@ -1,6 +1,6 @@
 // Package longtest marks tests that take minutes, many processes, or a machine
 // with nothing else to do. They run where the variable JWTSESSION_TEST is "long",
-// as in .ci/run:
+// as in .ci/long:
 //
 //	JWTSESSION_TEST=long go test ./...
 package longtest
@@ -16,7 +16,7 @@ const variable, wanted = "JWTSESSION_TEST", "long"
 func Run(t testing.TB) {
 	t.Helper()
 	if !IsOn(t) {
-		t.Skipf("a long test: it runs with %s=%s, as in .ci/run", variable, wanted)
+		t.Skipf("a long test: it runs with %s=%s, as in .ci/long", variable, wanted)
 	}
 }
 
