@@ -101,6 +101,7 @@ type Session struct {
 	Renewable    Moment // a refresh may work until then, although it has expired; zero: it may not
 	Ended        bool   // a refresh leads nowhere
 	Shared       bool   // others may have it, too: its State is used under the lease only (O3)
+	Unstored     bool   // … or not: the store took it with an error, and may not have it
 }
 
 func (s Session) live(now Moment) bool {

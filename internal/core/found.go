@@ -38,7 +38,7 @@ func (m *step) read() {
 	found := m.in.Session.issuedBy(m.now)
 	found.Shared = true
 	m.adopt(found)
-	if h := &m.Held; m.Way.Leased && h.Shared && h.State != "" && h.Token != found.Token {
+	if h := &m.Held; m.Way.Leased && h.Shared && !h.Unstored && h.State != "" && h.Token != found.Token {
 		h.Ended = true // others have used its State, or may have (O3)
 	}
 	if n := m.in.Notice; n != nil {
@@ -58,7 +58,7 @@ func (m *step) adopt(found Session) {
 	if found.Token == m.Held.Token && !(m.Trust == Good && found.prolongs(m.Held)) {
 		if m.Trust != Over {
 			m.Held.Ended = m.Held.Ended || found.Ended
-			m.Held.Shared = true
+			m.Held.Shared, m.Held.Unstored = true, false
 		}
 		return
 	}
