@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
@@ -176,6 +177,7 @@ func TestANoticeThatIsPutBackForEverDelaysAProcessOnce(t *testing.T) {
 					if _, err := first.Token(); err == nil {
 						t.Fatal("got a token, want the server's error")
 					}
+					synctest.Wait() // the caller is told before the others are
 					key := first.sharing.Name()
 					notice, err := store.Load(t.Context(), key)
 					if err != nil {
