@@ -66,14 +66,14 @@ func (m *step) adopt(found Session) {
 	if m.usable() {
 		older = found.Issued <= m.Held.Issued || found.Expires != 0 && found.Expires < m.Held.Expires
 	}
-	if older && m.held(m.now) {
+	if (older || m.in.Doubtful) && m.held(m.now) {
 		return
 	}
 	related := found.ID != "" && found.ID == m.Held.ID
 	switch {
-	case found.Issued < m.NotBefore, related && (m.Trust == Suspect || m.Trust == Over):
+	case found.Issued < m.NotBefore, m.in.Doubtful, related && (m.Trust == Suspect || m.Trust == Over):
 		m.hold(found, Suspect)
-	case related && m.Trust == Doubted, m.in.Doubtful, found.live(m.now) && found.nearItsEnd(m.now):
+	case related && m.Trust == Doubted, found.live(m.now) && found.nearItsEnd(m.now):
 		m.hold(found, Doubted)
 		m.notBefore(found.Issued + 1)
 	default:
