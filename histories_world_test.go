@@ -254,6 +254,7 @@ func (w *world) happens(s happening) {
 		w.disturb()
 		w.mu.Lock()
 		w.wrong = s.kind == takesWrongPassword
+		w.quietShared = false // under the entry of the other
 		w.mu.Unlock()
 	case setsClock:
 		w.disturb()

@@ -144,13 +144,16 @@ func TestAnEntryThatWasPutBackIsBoundedByItsToken(t *testing.T) {
 				for range 5 {
 					put(t, store, key, entry)
 					ts := newSource(t, box, through(store))
-					got := token(t, ts)
+					got, err := ts.Token()
+					if err != nil {
+						t.Fatal(err)
+					}
 					switch {
-					case got == old && ts.Status().ExpiresAt.After(end):
-						t.Errorf("the token that ends at %v was told to live until %v", end, ts.Status().ExpiresAt)
-					case got == old && !time.Now().Before(end):
+					case got.AccessToken == old && got.Expiry.After(end):
+						t.Errorf("the token that ends at %v was told to live until %v", end, got.Expiry)
+					case got.AccessToken == old && !time.Now().Before(end):
 						t.Error("an expired token was handed out")
-					case !c.revoked && !opens(t, box, got):
+					case !c.revoked && !opens(t, box, got.AccessToken):
 						t.Error("the token does not open the API")
 					}
 					expectOK(t, box, ts)
@@ -177,7 +180,7 @@ func TestANoticeThatIsPutBackForEverDelaysAProcessOnce(t *testing.T) {
 					if _, err := first.Token(); err == nil {
 						t.Fatal("got a token, want the server's error")
 					}
-					synctest.Wait() // callers are told before others are
+					synctest.Wait() // the caller is told before the others are
 					key := first.sharing.Name()
 					notice, err := store.Load(t.Context(), key)
 					if err != nil {

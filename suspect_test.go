@@ -68,3 +68,40 @@ func TestASourceGoesOnAsEverAfterTheClockWasSetBack(t *testing.T) {
 		}
 	})
 }
+
+// C10: an entry that has expired by the token's own exp, and was put back, is no
+// session while the server cannot be asked, and takes no live one's place.
+func TestAnExpiredEntryThatWasPutBackIsNoSessionWhileTheServerCannotBeAsked(t *testing.T) {
+	for name, live := range map[string]bool{"with a live session": true, "without one": false} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := cache.NewMemory()
+				first := newSource(t, box, through(store))
+				old := token(t, first)
+				key := first.sharing.Name()
+				kept, err := store.Load(t.Context(), key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				first.Close()
+				pass(time.Hour)
+				ts := newSource(t, box, through(store))
+				current := ""
+				if live {
+					current = token(t, ts)
+				}
+				put(t, store, key, kept)
+				box.Inject(sessiontest.OpRefresh, -1, sessiontest.Fault{Status: 503})
+				ts.Invalidate(current)
+				got, err := ts.Token()
+				if live && (err != nil || got.AccessToken != current) || !live && err == nil {
+					t.Errorf("got error %v, and the expired token: %v; want the live session, or an error without one", err, err == nil && got.AccessToken == old)
+				}
+				revoke(t, ts)
+				if live && opens(t, box, current) {
+					t.Error("after Revoke returned nil the live session opens the API")
+				}
+			})
+		})
+	}
+}

@@ -60,8 +60,8 @@
 //	what                    of                          then
 //	----                    --                          ----
 //	credentials             ask                         others than before: another entry, read it first
-//	a session               a cache, newer              held; suspect if issued before NotBefore; doubted if
-//	                                                    near its end, or the clocks disagree; else good
+//	a session               a cache, newer              held; suspect if issued before NotBefore, or the clocks
+//	                                                    disagree and none is live; doubted if near its end; else good
 //	another, or none        a cache, leased             of a State that others may have: the chain has ended (O3)
 //	a notice                a cache, not heeded yet     an outage, or the credentials rest
 //	a failure               a cache                     done without until the next time
@@ -101,6 +101,7 @@ type Session struct {
 	Renewable    Moment // a refresh may work until then, although it has expired; zero: it may not
 	Ended        bool   // a refresh leads nowhere
 	Shared       bool   // others may have it, too: its State is used under the lease only (O3)
+	Unstored     bool   // … or not: the store took it with an error, and may not have it
 }
 
 func (s Session) live(now Moment) bool {
@@ -121,7 +122,7 @@ const (
 	None    Trust = iota // there is none
 	Good                 // to be used
 	Doubted              // rejected, or near its end: ask the server first; kept if it cannot be asked (T11)
-	Suspect              // from a cache, and of the time before a rejection: nothing until a refresh has shown that it lives (T6)
+	Suspect              // from a cache, and of the time before a rejection, or expired by the local clock: nothing until a refresh has shown that it lives (T6, C10)
 	Over                 // the server has judged: kept to be recognised if a cache brings it back
 )
 

@@ -38,7 +38,7 @@ func (m *step) read() {
 	found := m.in.Session.issuedBy(m.now)
 	found.Shared = true
 	m.adopt(found)
-	if h := &m.Held; m.Way.Leased && h.Shared && h.State != "" && h.Token != found.Token {
+	if h := &m.Held; m.Way.Leased && h.Shared && !h.Unstored && h.State != "" && h.Token != found.Token {
 		h.Ended = true // others have used its State, or may have (O3)
 	}
 	if n := m.in.Notice; n != nil {
@@ -58,7 +58,7 @@ func (m *step) adopt(found Session) {
 	if found.Token == m.Held.Token && !(m.Trust == Good && found.prolongs(m.Held)) {
 		if m.Trust != Over {
 			m.Held.Ended = m.Held.Ended || found.Ended
-			m.Held.Shared = true
+			m.Held.Shared, m.Held.Unstored = true, false
 		}
 		return
 	}
@@ -66,14 +66,14 @@ func (m *step) adopt(found Session) {
 	if m.usable() {
 		older = found.Issued <= m.Held.Issued || found.Expires != 0 && found.Expires < m.Held.Expires
 	}
-	if older && m.held(m.now) {
+	if (older || m.in.Doubtful) && m.held(m.now) {
 		return
 	}
 	related := found.ID != "" && found.ID == m.Held.ID
 	switch {
-	case found.Issued < m.NotBefore, related && (m.Trust == Suspect || m.Trust == Over):
+	case found.Issued < m.NotBefore, m.in.Doubtful, related && (m.Trust == Suspect || m.Trust == Over):
 		m.hold(found, Suspect)
-	case related && m.Trust == Doubted, m.in.Doubtful, found.live(m.now) && found.nearItsEnd(m.now):
+	case related && m.Trust == Doubted, found.live(m.now) && found.nearItsEnd(m.now):
 		m.hold(found, Doubted)
 		m.notBefore(found.Issued + 1)
 	default:

@@ -22,7 +22,7 @@ func (m *step) judge(done Op) Op {
 	case Store:
 		if m.in.Outcome != OK {
 			m.cacheFailed()
-			done.Session.Shared = false // nobody else has it
+			done.Session.Unstored = true
 		}
 		if done.Notice == nil {
 			m.land(done.Session, done.How)

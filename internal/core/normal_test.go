@@ -344,7 +344,7 @@ func appendSession(b []byte, s Session) []byte {
 	if s.Token == "" {
 		return append(b, 0xff)
 	}
-	b = append(b, s.Token[1], bits8(s.Ended, s.Shared))
+	b = append(b, s.Token[1], bits8(s.Ended, s.Shared, s.Unstored))
 	return appendMoments(b, s.Issued, s.Expires, s.Renewable)
 }
 

@@ -272,7 +272,7 @@ func (x *explorer) handle(w *world, i int) {
 		t.expires, t.renewable = x.life-age, x.life-age
 		c.session = op.Session
 		c.session.Issued, c.session.Expires = op.Began, op.Began.Add(time.Duration(x.life)*x.unit())
-		c.session.Ended, c.session.Shared = false, false
+		c.session.Ended, c.session.Shared, c.session.Unstored = false, false, false
 	default:
 		t.spent = x.rotates
 		c.session = x.issue(w, op.Began, c.before, t.family)
