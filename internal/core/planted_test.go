@@ -22,8 +22,8 @@ var planted = []struct{ name, file, right, wrong string }{
 	},
 	{
 		"what NotBefore says is forgotten", "found.go",
-		`doubted := found.Issued < m.NotBefore ||`,
-		`doubted :=`,
+		`case found.Issued < m.NotBefore, m.in.Doubtful, related`,
+		`case m.in.Doubtful, related`,
 	},
 	{
 		"there is no pause", "step.go",
@@ -44,11 +44,6 @@ var planted = []struct{ name, file, right, wrong string }{
 		"the timer is not set", "judge.go",
 		`m.Due = refreshPoint(s, m.in.Draw)`,
 		`m.Due = 0`,
-	},
-	{
-		"an older session is adopted", "found.go",
-		`older := found.Issued < m.Held.Issued`,
-		`older := found.Issued > m.Held.Issued`,
 	},
 	{
 		"a 401 to the log-out is taken for done", "leave.go",
