@@ -62,6 +62,8 @@
 //	credentials             ask                         others than before: another entry, read it first
 //	a session               a cache, newer              held; suspect if issued before NotBefore, or the clocks
 //	                                                    disagree and none is live; doubted if near its end; else good
+//	… from before it,
+//	or that shares its ID   a cache, while over         nothing: what was refused tells of it as well
 //	another, or none        a cache, leased             of a State that others may have: the chain has ended (O3)
 //	a notice                a cache, not heeded yet     an outage, or the credentials rest
 //	a failure               a cache                     done without until the next time
@@ -71,7 +73,7 @@
 //	a session               …                           held and good; due is drawn; an outage ends, and after a
 //	                                                    sign-in the rest of these credentials
 //	no later expiry         refresh, held good          the chain has ended: sign in, callers keep the token
-//	refused                 refresh, held good          the chain has ended: sign in, callers keep the token
+//	refused                 refresh, good or suspect    the chain has ended: sign in, callers keep a good token
 //	refused                 refresh, held doubted       over: sign in
 //	refused                 create                      the credentials rest: 1 to 15 minutes
 //	lost: sent, no answer   refresh that sent a State   the chain has ended (it must not be sent twice): sign in;

@@ -128,10 +128,10 @@ func (m *step) answered(done Op) Op {
 	case renews && same && m.in.Outcome == Refused:
 		m.attemptFailed(failure, done, 0)
 		m.Way.Until = max(m.Way.Until, m.now.Add(m.attempt())) // the sign-in that follows is another operation
-		if m.Trust == Good {
-			m.Held.Ended, m.Way.Planned = true, true
-		} else {
+		if m.Trust == Doubted {
 			m.Trust, m.Due = Over, 0
+		} else {
+			m.Held.Ended, m.Way.Planned = true, true
 		}
 		return Op{}
 	}
@@ -185,7 +185,7 @@ func (m *step) land(s Session, how EventKind) {
 	}
 	if m.Trust == Doubted || m.Trust == Suspect || m.Trust == Over {
 		m.notBefore(s.Issued)
-		if how != EventAdopted {
+		if how != EventAdopted && m.Trust != Suspect {
 			again := m.Rung != Unanswered && m.recently(m.RungSince)
 			if m.Rung, m.RungSince = Once, m.now; again {
 				m.Rung = Twice

@@ -173,6 +173,7 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 			name: "no, to a refresh of what has expired: nothing was rejected", in: Input{Kind: Done, Outcome: Refused, Err: errRefused}, begins: Create, trust: Good, check: ended,
 			state: State{Held: Session{Token: "past", Expires: past.Expires, Renewable: noon + 1}, Trust: Good, Want: true, Way: during(Refresh, Session{Token: "past"})},
 		},
+		{name: "no, to a refresh of what is suspect: nothing was rejected", state: State{Held: live, Trust: Suspect, Want: true, Way: during(Refresh, live)}, in: Input{Kind: Done, Outcome: Refused, Err: errRefused}, begins: Create, trust: Suspect, check: ended},
 		{
 			name:  "a session, by a refresh: the credentials rest on",
 			state: State{Held: live, Trust: Good, Refusals: []Refusal{{Until: noon + 1}}, Way: during(Refresh, live)}, in: Input{Kind: Done, Session: newer}, trust: Good,
@@ -210,6 +211,7 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 			}
 		}},
 		{name: "issued before NotBefore, from a cache", cache: true, state: State{NotBefore: noon + 1, Known: true, Want: true, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: newer}, begins: Lock, trust: Suspect},
+		{name: "issued before NotBefore, from a cache, and what is held was refused", cache: true, state: State{Held: past, Trust: Over, NotBefore: live.Issued, Known: true, Want: true, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: older}, begins: Lock, trust: Over},
 		{name: "older, from a cache", cache: true, state: State{Held: live, Trust: Good, Known: true, Due: noon, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: older}, begins: Lock, trust: Good},
 		{name: "done, log-out", state: State{Held: live, Trust: Good, Leave: true, Way: during(Delete, live)}, in: Input{Kind: Done}, says: true, check: func(t *testing.T, s State) {
 			if s.NotBefore <= noon {
