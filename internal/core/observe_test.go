@@ -67,6 +67,9 @@ func (o *observer) watch() {
 	if o.after.Trust == None { // what was rejected has been revoked
 		o.s.seen.rejected = false
 	}
+	if n := number(o.before.Held); n >= 0 && !o.slides && o.before.held(o.w.now) && o.w.server.issued[n].before.has(number(o.after.Held)) {
+		o.fault("T6, C1: an older session takes the place of one that lives")
+	}
 	o.shown()
 	o.answers()
 }

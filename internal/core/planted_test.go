@@ -46,6 +46,11 @@ var planted = []struct{ name, file, right, wrong string }{
 		`m.Due = 0`,
 	},
 	{
+		"an older session is adopted", "found.go",
+		`if (older || m.in.Doubtful) && m.held(m.now) {`,
+		`if (older && false || m.in.Doubtful) && m.held(m.now) {`,
+	},
+	{
 		"a 401 to the log-out is taken for done", "leave.go",
 		`if w.Found.alive(m.now) && (newest.Token == "" || w.Found.Issued > newest.Issued) {`,
 		`if false {`,
