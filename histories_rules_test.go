@@ -18,6 +18,7 @@ type sessionCall struct {
 	start     time.Time
 	held      string // the session then
 	doubted   bool
+	alone     bool // it has waited for the lease in vain, and can tell nobody
 }
 
 // current is the token that callers get; "" if none.
@@ -33,7 +34,7 @@ func (m *member) began(op, token string) *sessionCall {
 	m.ts.mu.Lock()
 	c := &sessionCall{op: op, token: token, start: time.Now(), held: m.ts.state.Held.Token}
 	c.doubted = (m.ts.state.Trust == core.Doubted || m.ts.state.Trust == core.Suspect) && c.held == token
-	alone := m.ts.state.Way != nil && m.ts.state.Way.Alone // it has waited for the lease in vain
+	c.alone = m.ts.state.Way != nil && m.ts.state.Way.Alone
 	m.ts.mu.Unlock()
 	w := m.world
 	w.mu.Lock()
@@ -59,7 +60,7 @@ func (m *member) began(op, token string) *sessionCall {
 		if c.start.Before(m.quiet.until) && c.held == m.quiet.held {
 			w.breaks("T7: source %d began a %s %v before the server allows one", m.index, op, m.quiet.until.Sub(c.start))
 		}
-		if w.quietShared && !alone && c.start.Before(w.quiet) {
+		if w.quietShared && !c.alone && c.start.Before(w.quiet) {
 			w.breaks("T18: source %d began a %s %v before the server allows the fleet one", m.index, op, w.quiet.Sub(c.start))
 		}
 		if op == "create" && c.start.Before(m.refused[c.token]) {
@@ -105,7 +106,7 @@ func (m *member) ended(c *sessionCall, status int, wait time.Duration) {
 	}
 	if wait > 0 && c.op != "revoke" {
 		m.quiet = rest{now.Add(wait), c.held}
-		w.quiet, w.quietShared = now.Add(wait), w.shared && !w.spoiled && !w.wrong && !m.isLeaving()
+		w.quiet, w.quietShared = now.Add(wait), w.shared && !w.spoiled && !w.wrong && !c.alone && !m.isLeaving()
 	}
 	if status/100 == 2 || c.op == "revoke" {
 		w.quietShared = false
