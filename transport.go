@@ -6,12 +6,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jwtsession/jwtsession/internal/callback"
-	"github.com/jwtsession/jwtsession/internal/origin"
 )
 
 // longestRejection is how much of a 401's body is kept while a newer token is
@@ -47,18 +47,18 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL == nil {
 		return refuse(req, errors.New("jwtsession: the request has no URL"))
 	}
-	signed, err := t.Source.signs(req)
+	target, err := t.Source.signs(req)
 	if err != nil {
 		return refuse(req, err)
 	}
-	if !signed {
+	if target == nil {
 		return t.base().RoundTrip(req)
 	}
 	s, err := t.Source.acquire(req.Context())
 	if err != nil {
 		return refuse(req, err)
 	}
-	first, err := t.Source.authorize(req, s)
+	first, err := t.Source.authorize(req, target, s)
 	if err != nil {
 		return refuse(req, err)
 	}
@@ -76,18 +76,18 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if hasBody(req) && req.GetBody == nil && !unread.settle(true) {
 		return res, nil
 	}
-	return t.sendAgain(req, res, s, unread != nil)
+	return t.sendAgain(req, target, res, s, unread != nil)
 }
 
 // sendAgain answers a 401 with a second request if there is a newer session, and
 // else with the 401. The caller's body is ours to close if it is untouched.
-func (t *Transport) sendAgain(req *http.Request, rejection *http.Response, rejected *snapshot, untouched bool) (*http.Response, error) {
+func (t *Transport) sendAgain(req *http.Request, target *url.URL, rejection *http.Response, rejected *snapshot, untouched bool) (*http.Response, error) {
 	// The sign-in may need the connection that the 401 came on.
 	release(req.Context(), rejection)
 	newer, err := t.Source.acquire(req.Context())
 	var again *http.Request
 	if err == nil && newer.issued > rejected.issued { // the same token may have been renewed
-		again, err = t.Source.authorize(req, newer)
+		again, err = t.Source.authorize(req, target, newer)
 	}
 	if again != nil && hasBody(req) && !untouched {
 		again.Body, err = req.GetBody()
@@ -122,52 +122,56 @@ func (t *Transport) base() http.RoundTripper {
 	return t.Base
 }
 
-// signs reports whether a request goes to an origin that may see the token.
-func (ts *TokenSource) signs(req *http.Request) (bool, error) {
+// signs returns the URL that a request is sent to with the session; nil if no
+// origin that may see the token is there.
+func (ts *TokenSource) signs(req *http.Request) (*url.URL, error) {
 	for _, o := range ts.origins {
-		if o.Matches(req.URL) {
-			return true, nil
+		if u := o.Match(req.URL); u != nil {
+			return u, nil
 		}
 	}
 	if len(ts.origins) == 0 {
-		return false, errors.New("jwtsession: no origin may see the token: set Config.BaseURL, or Config.Origins, beside the Issuer")
+		return nil, errors.New("jwtsession: no origin may see the token: set Config.BaseURL, or Config.Origins, beside the Issuer")
 	}
-	return false, nil
+	return nil, nil
 }
 
-// copied is a copy of a request, with room for the values of its headers: what a
-// base writes into them is nobody else's, and costs no allocation of its own.
-type copied struct {
-	request http.Request
-	values  [10]string
+// copied returns a copy of a request, and room for the values of so many headers
+// in the same allocation: what a base writes into them is nobody else's.
+func copied(req *http.Request, headers int) (*http.Request, []string) {
+	if headers <= 5 { // as most programs send
+		c := &struct {
+			request http.Request
+			values  [5]string
+		}{request: *req}
+		return &c.request, c.values[:0]
+	}
+	c := &struct {
+		request http.Request
+		values  [11]string
+	}{request: *req}
+	return &c.request, c.values[:0]
 }
 
-// authorize returns a copy of the request that carries the session. It shares
-// what it does not change.
-func (ts *TokenSource) authorize(req *http.Request, s *snapshot) (*http.Request, error) {
-	c := &copied{request: *req}
-	signed := &c.request
-	signed.URL = origin.Normalized(req.URL)
-	signed.Header = make(http.Header, len(req.Header)+1)
-	values := c.values[:0]
-	put := func(name string, all ...string) {
+// authorize returns a copy of the request that carries the session to its target.
+// It shares what it does not change.
+func (ts *TokenSource) authorize(req *http.Request, target *url.URL, s *snapshot) (*http.Request, error) {
+	signed, values := copied(req, len(req.Header)+1)
+	signed.URL = target
+	header := make(http.Header, len(req.Header)+1)
+	signed.Header = header
+	for name, all := range req.Header {
+		if s.replaces(name) { // spelled as it may, it would be sent along
+			continue
+		}
 		start := len(values)
 		values = append(values, all...)
-		signed.Header[name] = values[start:len(values):len(values)]
+		header[name] = values[start:len(values):len(values)]
 	}
-	replaced := func(name string) bool {
-		return len(name) == len(authorization) && strings.EqualFold(name, authorization)
-	}
-	switch {
-	case s.carrier != nil:
-		replaced = s.carrier.Replaces
-	case s.signed != nil:
-		replaced = func(string) bool { return false }
-	}
-	for name, all := range req.Header {
-		if !replaced(name) { // spelled as it may, it would be sent along
-			put(name, all...)
-		}
+	put := func(name, value string) {
+		start := len(values)
+		values = append(values, value)
+		header[name] = values[start:len(values):len(values)]
 	}
 	switch {
 	case s.carrier != nil:
@@ -178,16 +182,28 @@ func (ts *TokenSource) authorize(req *http.Request, s *snapshot) (*http.Request,
 			put("Cookie", s.carrier.JoinCookies(req.Header))
 		}
 		if len(s.carrier.Query) > 0 {
-			signed.URL = new(*req.URL)
+			signed.URL = new(*target)
 			signed.URL.RawQuery = s.carrier.JoinQuery(req.URL.RawQuery)
 		}
 	case s.signed != nil:
-		signed.URL = new(*req.URL)
+		signed.URL = new(*target)
 		return signed, contained(func() { ts.signer().Sign(signed, *s.signed) })
 	default:
 		put(authorization, s.header)
 	}
 	return signed, nil
+}
+
+// replaces reports whether what carries the session takes the place of a header
+// of the caller's.
+func (s *snapshot) replaces(name string) bool {
+	switch {
+	case s.carrier != nil:
+		return s.carrier.Replaces(name)
+	case s.signed != nil:
+		return false
+	}
+	return len(name) == len(authorization) && strings.EqualFold(name, authorization)
 }
 
 const authorization = "Authorization"

@@ -28,12 +28,17 @@ type Origin struct{ Scheme, Host string }
 
 func (o Origin) String() string { return o.Scheme + "://" + o.Host }
 
-// Matches reports whether a request for u goes to this origin.
-func (o Origin) Matches(u *url.URL) bool {
-	if u.Scheme == o.Scheme && u.Host == o.Host {
-		return true
+// Match returns u as a request goes to this origin for it, with its host in the
+// one way in which it is read: u itself if that is how it stands there, as it
+// nearly always does; nil if u leads elsewhere.
+func (o Origin) Match(u *url.URL) *url.URL {
+	switch {
+	case u.Scheme == o.Scheme && u.Host == o.Host:
+		return u
+	case Of(u) == o:
+		return Normalized(u)
 	}
-	return Of(u) == o
+	return nil
 }
 
 // Of returns the origin of an absolute URL; none, if no request could be
