@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -71,7 +72,7 @@ func (c Credentials) Format(f fmt.State, _ rune) { io.WriteString(f, c.String())
 
 // LogValue is what slog prints: the domain of the e-mail address.
 func (c Credentials) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("account", accountDomain(c.Email)))
+	return slog.GroupValue(slog.String("account", emailDomain(c.Email)))
 }
 
 // MarshalJSON leaves out the password. Reading credentials from JSON works as
@@ -107,8 +108,22 @@ func (c Credentials) fingerprint() core.Fingerprint {
 // accountDomain is how a log names an account: by the domain of its e-mail
 // address. An account that is no e-mail address is named in full.
 func accountDomain(account string) string {
-	if at := strings.LastIndexByte(account, '@'); at >= 0 {
-		return account[at+1:]
+	if !strings.Contains(account, "@") {
+		return account
 	}
-	return account
+	return emailDomain(account)
 }
+
+// emailDomain is the domain of an e-mail address. It is empty where a password may
+// have been put in the place of one: without a domain that a host might have.
+func emailDomain(email string) string {
+	domain := email[strings.LastIndexByte(email, '@')+1:]
+	if domain == email || domain != "localhost" && !domainShape.MatchString(domain) {
+		return ""
+	}
+	return domain
+}
+
+// domainShape is a name of several labels, of which the last is no number (RFC
+// 1123, section 2.1).
+var domainShape = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+([A-Za-z]{2,}|[Xx][Nn]--[A-Za-z0-9-]+)\.?$`)

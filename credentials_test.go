@@ -69,6 +69,14 @@ func TestAnAccountIsNamedByTheDomainOfItsAddress(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", account, got, want)
 		}
 	}
+	for email, want := range map[string]string{
+		"clerk@example.com": "example.com", `"a@b"@xn--bcher-kva.xn--p1ai`: "xn--bcher-kva.xn--p1ai", "clerk@localhost": "localhost",
+		"correct horse battery staple": "", "p@ssw0rd": "", "p@ss.w0rd": "", "p@ss word.com": "", "clerk": "", "clerk@": "", "": "",
+	} {
+		if got := emailDomain(email); got != want {
+			t.Errorf("%q in the place of an address: got %q, want %q: it may be a password", email, got, want)
+		}
+	}
 	if got := fmt.Sprint(canaryCredentials.LogValue()); strings.Contains(got, "canary") || !strings.Contains(got, "example.com") {
 		t.Errorf("credentials are logged as %q, want their domain only", got)
 	}

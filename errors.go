@@ -123,10 +123,13 @@ func newAPIError(op operation, host string, res *http.Response, body []byte, sec
 	}
 	e.Message, e.Type = secrets.quote(message), secrets.quote(kind)
 	if res.StatusCode/100 == 3 {
-		e.Message = "a redirect to " + secrets.quote(redirectTarget(res)) + ", which is not followed"
+		e.Message = redirectTo + secrets.quote(redirectTarget(res)) + notFollowed
 	}
 	return e
 }
+
+// What is said of a redirect, around its host.
+const redirectTo, notFollowed = "a redirect to ", ", which is not followed"
 
 // said finds the message in a JSON answer, and of which type that is: where
 // PacerPro's API has them, and others (RFC 6749, section 5.2; RFC 9457, section

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/jwtsession/jwtsession/internal/redaction"
+	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
 // failure returns the error of a call that is answered so.
@@ -291,4 +293,33 @@ func TestADateInRetryAfterIsTakenByTheServersClock(t *testing.T) {
 			t.Errorf("with the Date %q: got %v, want a wait of %v", date, err, want)
 		}
 	}
+}
+
+// X4 is about what others say: our own words may have something in common with a
+// password, as a redirect with a horse.
+func TestTheHostOfARedirectIsNamedWhateverThePasswordIs(t *testing.T) {
+	moved := httptest.NewServer(http.RedirectHandler("https://login.example.com/", http.StatusFound))
+	defer moved.Close()
+	ts, err := New(Config{BaseURL: moved.URL, Credentials: Credentials{Email: "clerk@example.com", Password: "correct to, which is not followed"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ts.Close()
+	if _, err := ts.Token(); err == nil || !strings.Contains(err.Error(), "a redirect to login.example.com, which is not followed") {
+		t.Errorf("got %v, want an error that names the host", err)
+	}
+}
+
+// A context's error alone tells nobody what to do.
+func TestACallerWhoseContextEndsIsToldOfTheLastAttempt(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		box.Inject(sessiontest.OpCreate, -1, sessiontest.Fault{Status: 503})
+		ts := newSource(t, box)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := ts.TokenContext(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "503 Service Unavailable") {
+			t.Errorf("got %v, want the context's error, and what the server said", err)
+		}
+	})
 }

@@ -100,7 +100,7 @@ func (ts *TokenSource) ask(ctx context.Context, w *work) core.Input {
 	if ts.sharing != nil {
 		ts.sharing.Know(fingerprint, func() *sealing.Sealer { return ts.sharing.sealer(credentials) })
 	}
-	ts.name(accountDomain(credentials.Email))
+	ts.name(emailDomain(credentials.Email))
 	return core.Input{Credentials: fingerprint}
 }
 

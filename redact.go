@@ -164,6 +164,9 @@ func (r redactor) error(err error) error {
 func (r redactor) answer(e *APIError) *APIError {
 	clean := *e
 	clean.Type, clean.Message = r.quote(e.Type), r.quote(e.Message)
+	if host, ok := strings.CutPrefix(e.Message, redirectTo); ok && strings.HasSuffix(host, notFollowed) {
+		clean.Message = redirectTo + r.quote(strings.TrimSuffix(host, notFollowed)) + notFollowed
+	}
 	clean.header = r.header(e.header)
 	return &clean
 }

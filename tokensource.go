@@ -212,6 +212,12 @@ func (ts *TokenSource) gaveUp(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != err {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
+	ts.mu.Lock()
+	problem := ts.state.Problem
+	ts.mu.Unlock()
+	if problem != nil {
+		return fmt.Errorf("jwtsession: stopped waiting for a session%s: %w; the last attempt: %v", ts.at(), err, problem)
+	}
 	return fmt.Errorf("jwtsession: stopped waiting for a session%s: %w", ts.at(), err)
 }
 
