@@ -62,7 +62,9 @@ func WithTLS() Option { return func(o *options) { o.tls = true } }
 func WithAddr(addr string) Option { return func(o *options) { o.addr = addr } }
 
 // InMemory serves without a socket, so that a test may run in a bubble of
-// testing/synctest, in virtual time. Only [Server.Client] reaches the server.
+// testing/synctest, in virtual time. Only [Server.Client] reaches the server: give
+// it to Config.HTTPClient. The server is of the bubble that it is made in; one with
+// a socket, or made outside, has the bubble wait for ever.
 func InMemory() Option { return func(o *options) { o.inMemory = true } }
 
 // WithObserver is told each call when it has been answered, on the goroutine
