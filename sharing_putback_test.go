@@ -238,3 +238,108 @@ func TestARevokedSessionThatIsPutBackIsNotHandedOut(t *testing.T) {
 		}
 	})
 }
+
+// T6, T13: where the server cannot be asked, what was revoked and comes back from
+// the cache is nothing that may be kept.
+func TestARevokedSessionInTheCacheIsNotUsedWhileTheServerCannotBeAsked(t *testing.T) {
+	for name, fault := range map[string]sessiontest.Fault{
+		"429 with a Retry-After": {Status: 429, RetryAfter: "20"},
+		"503":                    {Status: 503},
+		"200 and HTML":           {Body: "<html></html>", ContentType: "text/html"},
+		"no answer":              {Hang: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := cache.NewMemory()
+				ts := newSource(t, box, through(store))
+				old := token(t, ts)
+				key := ts.sharing.Name()
+				kept, err := store.Load(t.Context(), key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				revoke(t, ts)
+				pass(time.Minute)
+				kept.TTL -= time.Minute
+				put(t, store, key, kept)
+				box.Inject(sessiontest.OpSession, -1, fault)
+				if got, err := ts.Token(); err == nil {
+					t.Errorf("got a token (the revoked one: %v), want an error: the server cannot be asked", got.AccessToken == old)
+				}
+				box.Heal()
+				pass(time.Minute)
+				if token(t, ts) == old {
+					t.Error("the revoked token was handed out again")
+				}
+				expectOK(t, box, ts)
+			})
+		})
+	}
+}
+
+// C10: an entry that has expired by the token's own exp, and was put back, is no
+// session while the server cannot be asked, and takes no live one's place.
+func TestAnExpiredEntryThatWasPutBackIsNoSessionWhileTheServerCannotBeAsked(t *testing.T) {
+	for name, live := range map[string]bool{"with a live session": true, "without one": false} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := cache.NewMemory()
+				first := newSource(t, box, through(store))
+				old := token(t, first)
+				key := first.sharing.Name()
+				kept, err := store.Load(t.Context(), key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				first.Close()
+				pass(time.Hour)
+				ts := newSource(t, box, through(store))
+				current := ""
+				if live {
+					current = token(t, ts)
+				}
+				put(t, store, key, kept)
+				box.Inject(sessiontest.OpRefresh, -1, sessiontest.Fault{Status: 503})
+				ts.Invalidate(current)
+				got, err := ts.Token()
+				if live && (err != nil || got.AccessToken != current) || !live && err == nil {
+					t.Errorf("got error %v, and the expired token: %v; want the live session, or an error without one", err, err == nil && got.AccessToken == old)
+				}
+				revoke(t, ts)
+				if live && opens(t, box, current) {
+					t.Error("after Revoke returned nil the live session opens the API")
+				}
+			})
+		})
+	}
+}
+
+// T6, C4: a cache that keeps what it is told to delete brings nothing back.
+func TestARevokedTokenIsNotBackFromACacheThatKeepsIt(t *testing.T) {
+	for name, rejected := range map[string]bool{"rejected before": true, "good until then": false} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := cache.NewMemory()
+				ts := newSource(t, box, through(store))
+				old := token(t, ts)
+				key := ts.sharing.Name()
+				kept, err := store.Load(t.Context(), key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if rejected {
+					ts.Invalidate(old)
+				}
+				revoke(t, ts)
+				for range 3 {
+					put(t, store, key, kept)
+					if token(t, ts) == old {
+						t.Fatal("the revoked token was handed out again")
+					}
+					pass(time.Minute)
+					revoke(t, ts)
+				}
+			})
+		})
+	}
+}
