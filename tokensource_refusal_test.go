@@ -11,27 +11,36 @@ import (
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
+// expectLockout asks once a second for an hour, and compares when the server was
+// asked.
+func expectLockout(t *testing.T, box *sessiontest.Server, ask func()) {
+	t.Helper()
+	start := time.Now()
+	var posts []time.Duration
+	for time.Since(start) < time.Hour {
+		ask()
+		if n := box.Counts().Creates; n > len(posts) {
+			posts = append(posts, time.Since(start))
+		}
+		pass(time.Second)
+	}
+	want := []time.Duration{0, 1 * time.Minute, 3 * time.Minute, 7 * time.Minute, 15 * time.Minute, 30 * time.Minute, 45 * time.Minute}
+	if fmt.Sprint(posts) != fmt.Sprint(want) {
+		t.Errorf("the sign-ins were at %v, want %v", posts, want)
+	}
+}
+
 // T10
 func TestRefusedCredentialsRestForAMinuteDoublingToFifteen(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
 		ts := newSource(t, box, func(c *Config) {
 			c.Credentials = Credentials{Email: sessiontest.Email, Password: "wrong"}
 		})
-		start := time.Now()
-		var posts []time.Duration
-		for time.Since(start) < time.Hour {
+		expectLockout(t, box, func() {
 			if _, err := ts.Token(); !errors.Is(err, ErrInvalidCredentials) {
 				t.Fatalf("got %v, want ErrInvalidCredentials", err)
 			}
-			if n := box.Counts().Creates; n > len(posts) {
-				posts = append(posts, time.Since(start))
-			}
-			pass(time.Second)
-		}
-		want := []time.Duration{0, 1 * time.Minute, 3 * time.Minute, 7 * time.Minute, 15 * time.Minute, 30 * time.Minute, 45 * time.Minute}
-		if fmt.Sprint(posts) != fmt.Sprint(want) {
-			t.Errorf("with a call each second the sign-ins were at %v, want %v", posts, want)
-		}
+		})
 	})
 }
 
