@@ -1,7 +1,6 @@
 package jwtsession
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"sync"
@@ -87,11 +86,7 @@ func TestAnOldSessionThatTheCacheBringsBackIsAskedAboutFirst(t *testing.T) {
 				store := cache.NewMemory()
 				ts := newSource(t, box, through(store))
 				expectOK(t, box, ts)
-				key := ts.sharing.Name()
-				old, err := store.Load(t.Context(), key)
-				if err != nil {
-					t.Fatal(err)
-				}
+				key, old := entryIn(t, store, ts)
 				for range 3 {
 					pass(2 * time.Minute)
 					if !frozen {
@@ -131,11 +126,7 @@ func TestAnEntryThatWasPutBackIsBoundedByItsToken(t *testing.T) {
 				warm := newSource(t, box, through(store))
 				old := token(t, warm)
 				end := warm.Status().ExpiresAt
-				key := warm.sharing.Name()
-				entry, err := store.Load(t.Context(), key)
-				if err != nil {
-					t.Fatal(err)
-				}
+				key, entry := entryIn(t, store, warm)
 				pass(c.after)
 				if c.revoked {
 					box.RevokeAll()
@@ -181,11 +172,7 @@ func TestANoticeThatIsPutBackForEverDelaysAProcessOnce(t *testing.T) {
 						t.Fatal("got a token, want the server's error")
 					}
 					synctest.Wait() // the caller is told before the others are
-					key := first.sharing.Name()
-					notice, err := store.Load(t.Context(), key)
-					if err != nil {
-						t.Fatalf("there is no notice in the cache: %v", err)
-					}
+					key, notice := entryIn(t, store, first)
 					other := newSource(t, box, through(store))
 					pass(15 * time.Minute)
 					if live {
@@ -219,12 +206,10 @@ func TestANoticeThatIsPutBackForEverDelaysAProcessOnce(t *testing.T) {
 // C10, T6: what was revoked and is put back is asked about before it is used.
 func TestARevokedSessionThatIsPutBackIsNotHandedOut(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
-		var entry cache.Entry
 		store := cache.NewMemory()
 		ts := newSource(t, box, through(store))
 		old := token(t, ts)
-		key := ts.sharing.Name()
-		entry, _ = store.Load(context.Background(), key)
+		key, entry := entryIn(t, store, ts)
 		revoke(t, ts)
 		for range 5 {
 			pass(30 * time.Second)
@@ -253,11 +238,7 @@ func TestARevokedSessionInTheCacheIsNotUsedWhileTheServerCannotBeAsked(t *testin
 				store := cache.NewMemory()
 				ts := newSource(t, box, through(store))
 				old := token(t, ts)
-				key := ts.sharing.Name()
-				kept, err := store.Load(t.Context(), key)
-				if err != nil {
-					t.Fatal(err)
-				}
+				key, kept := entryIn(t, store, ts)
 				revoke(t, ts)
 				pass(time.Minute)
 				kept.TTL -= time.Minute
@@ -286,11 +267,7 @@ func TestAnExpiredEntryThatWasPutBackIsNoSessionWhileTheServerCannotBeAsked(t *t
 				store := cache.NewMemory()
 				first := newSource(t, box, through(store))
 				old := token(t, first)
-				key := first.sharing.Name()
-				kept, err := store.Load(t.Context(), key)
-				if err != nil {
-					t.Fatal(err)
-				}
+				key, kept := entryIn(t, store, first)
 				first.Close()
 				pass(time.Hour)
 				ts := newSource(t, box, through(store))
@@ -322,11 +299,7 @@ func TestARevokedTokenIsNotBackFromACacheThatKeepsIt(t *testing.T) {
 				store := cache.NewMemory()
 				ts := newSource(t, box, through(store))
 				old := token(t, ts)
-				key := ts.sharing.Name()
-				kept, err := store.Load(t.Context(), key)
-				if err != nil {
-					t.Fatal(err)
-				}
+				key, kept := entryIn(t, store, ts)
 				if rejected {
 					ts.Invalidate(old)
 				}
