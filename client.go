@@ -13,10 +13,18 @@ import (
 
 	"github.com/jwtsession/jwtsession/internal/exchange"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
+	"github.com/jwtsession/jwtsession/internal/version"
 )
 
 // DefaultBaseURL is PacerPro's production API.
 const DefaultBaseURL = "https://api.pacerpro.com/v1"
+
+// Version is the library's version, as the session calls' User-Agent has it:
+// that of the module in the running program's build information, without the v.
+// In a program that was built from a working copy and not from a release it is
+// the revision's (0.1.1-0.20260102150405-abcdef012345) where Go has recorded
+// one, and else "devel". It is for reading.
+var Version = version.Of("github.com/jwtsession/jwtsession")
 
 const (
 	sessionPath     = "/session"

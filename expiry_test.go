@@ -3,9 +3,11 @@ package jwtsession
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -178,5 +180,17 @@ func TestAnExpiryIsComparedByTheWallClock(t *testing.T) {
 	}
 	if !s.liveAt(now.Round(0).Add(time.Hour - 1)) {
 		t.Error("the token died before its hour was over")
+	}
+}
+
+// E2: an issuer of one's own may count in milliseconds, too.
+func TestAnExpiryThatNobodyCanWriteIsUnknown(t *testing.T) {
+	ts := newSourceOf(t, Config{Issuer: &issuerFuncs{create: func(context.Context) (Session, error) {
+		return Session{Token: "opaque", ExpiresAt: time.Unix(1500334993000, 0)}, nil
+	}}})
+	token(t, ts)
+	text, err := json.Marshal(ts.Status())
+	if err != nil || strings.Contains(string(text), "expiresAt") {
+		t.Errorf("the status is %s, %v; want no expiry", text, err)
 	}
 }

@@ -1,9 +1,11 @@
 package jwtsession
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
@@ -204,4 +207,73 @@ func refreshNow(ts *TokenSource) {
 	defer ts.mu.Unlock()
 	ts.state.Due = core.At(ts.clock())
 	ts.step(core.Input{Kind: core.Tick})
+}
+
+// status makes a request through the source, and returns the answer's status.
+func status(t testing.TB, box *sessiontest.Server, ts *TokenSource) int {
+	t.Helper()
+	res, err := ts.Client().Get(box.URL + "/me")
+	if err != nil {
+		t.Fatalf("a request got %v, want an answer", err)
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
+// sources makes a test's sources: all on one cache, or none with any.
+type sources func(change ...func(*Config)) *TokenSource
+
+// withAndWithoutACache runs f twice, each time with a session API of its own.
+func withAndWithoutACache(t *testing.T, f func(t *testing.T, box *sessiontest.Server, open sources), opts ...sessiontest.Option) {
+	t.Helper()
+	for name, shared := range map[string]bool{"with a cache": true, "without a cache": false} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := cache.NewMemory()
+				f(t, box, func(change ...func(*Config)) *TokenSource {
+					if shared {
+						change = append([]func(*Config){through(store)}, change...)
+					}
+					return newSource(t, box, change...)
+				})
+			}, opts...)
+		})
+	}
+}
+
+// opens reports whether a token opens the API, whatever a source thinks of it.
+func opens(t testing.TB, box *sessiontest.Server, token string) bool {
+	t.Helper()
+	req := get(t, box.URL+"/me")
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := box.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode == http.StatusOK
+}
+
+// upload sends what cannot be sent again, and returns the answer's status.
+func upload(t testing.TB, box *sessiontest.Server, ts *TokenSource) int {
+	t.Helper()
+	body := struct{ io.Reader }{bytes.NewReader([]byte("content"))} // http.NewRequest makes no GetBody for it
+	req, err := http.NewRequest(http.MethodPost, box.URL+"/me", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := ts.Client().Do(req)
+	if err != nil {
+		t.Fatalf("a request got %v, want an answer", err)
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
+// revoke logs out, which must work.
+func revoke(t testing.TB, ts *TokenSource) {
+	t.Helper()
+	if err := ts.Revoke(t.Context()); err != nil {
+		t.Fatalf("Revoke: got error %v, want none", err)
+	}
 }

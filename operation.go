@@ -9,7 +9,7 @@ import (
 	"weak"
 
 	"github.com/jwtsession/jwtsession/cache"
-	"github.com/jwtsession/jwtsession/internal/callback"
+	"github.com/jwtsession/jwtsession/internal/contained"
 	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
 	"github.com/jwtsession/jwtsession/internal/sealing"
@@ -141,13 +141,16 @@ func (ts *TokenSource) call(ctx context.Context, op operation, old Session, call
 
 // attempt makes one call to code that is not ours. No error shows the secrets.
 func attempt[T any](ctx context.Context, call func(context.Context) (T, error), secrets ...string) (T, error) {
-	value, err := callback.Call(ctx, func(ctx context.Context) (T, error) {
+	value, err := contained.Within(ctx, patience, nil, func(ctx context.Context) (T, error) {
 		value, err := call(ctx)
 		return value, redact(secrets...).error(err)
 	})
-	var fault *callback.Fault
+	var fault *contained.Fault
 	if errors.As(err, &fault) {
-		err = &unusableError{err, true}
+		err = fmt.Errorf("jwtsession: a callback failed: %w", fault)
+		if fault.Unwrap() == nil {
+			err = &unusableError{err, true}
+		}
 	}
 	return value, err
 }

@@ -11,22 +11,28 @@ import (
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
-// withRotation runs f with a server that rotates refresh tokens, with and without
-// a cache.
+// onRotation makes sources of one account at a server that rotates refresh tokens:
+// all on one cache, or none with any if store is nil.
+func onRotation(t *testing.T, server *rotation, store cache.Cache) sources {
+	return func(change ...func(*Config)) *TokenSource {
+		if store != nil {
+			change = append([]func(*Config){through(store)}, change...)
+		}
+		return newSourceOf(t, Config{Issuer: server, Account: "worker@example.com", BaseURL: "https://api.example.com"}, change...)
+	}
+}
+
+// withRotation runs f with such a server, with and without a cache.
 func withRotation(t *testing.T, f func(t *testing.T, server *rotation, open sources)) {
 	t.Helper()
-	for name, shared := range map[string]bool{"with a cache": true, "without a cache": false} {
+	for name, store := range map[string]func() cache.Cache{
+		"with a cache":    func() cache.Cache { return cache.NewMemory() },
+		"without a cache": func() cache.Cache { return nil },
+	} {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
 				server := newRotation()
-				store := cache.NewMemory()
-				f(t, server, func(change ...func(*Config)) *TokenSource {
-					config := Config{Issuer: server, Account: "worker@example.com", BaseURL: "https://api.example.com"}
-					if shared {
-						through(store)(&config)
-					}
-					return newSourceOf(t, config, change...)
-				})
+				f(t, server, onRotation(t, server, store()))
 			})
 		})
 	}
@@ -75,14 +81,13 @@ func TestAnExpiredSessionThatCanBeRenewedIsRefreshedAndNotSignedIn(t *testing.T)
 // T17: by another process as well, that has the session from the cache only.
 func TestAnExpiredSessionInTheCacheIsRefreshedByAColdSource(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
-		server, store := newRotation(), cache.NewMemory()
-		config := Config{Issuer: server, Account: "worker@example.com"}
-		through(store)(&config)
-		first := newSourceOf(t, config)
+		server := newRotation()
+		open := onRotation(t, server, cache.NewMemory())
+		first := open()
 		token(t, first)
 		first.Close()
 		pass(time.Hour)
-		cold := []*TokenSource{newSourceOf(t, config), newSourceOf(t, config), newSourceOf(t, config)}
+		cold := []*TokenSource{open(), open(), open()}
 		together(len(cold), func(i int) {
 			if got := token(t, cold[i]); !server.opens(got) {
 				t.Errorf("source %d got %q, which does not open the API", i, got)
@@ -93,7 +98,7 @@ func TestAnExpiredSessionInTheCacheIsRefreshedByAColdSource(t *testing.T) {
 			ts.Close()
 		}
 		pass(25 * time.Hour) // beyond RenewableUntil
-		token(t, newSourceOf(t, config))
+		token(t, open())
 		expectLog(t, server, 2, 1, 0)
 	})
 }
@@ -246,10 +251,9 @@ func TestRevokeDuringARefreshEndsWhatItBrings(t *testing.T) {
 // process would else use a token that is used up.
 func TestCloseDuringARefreshLeavesWhatItBringsToTheNextProcess(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
-		server, store := newRotation(), cache.NewMemory()
-		config := Config{Issuer: server, Account: "worker@example.com"}
-		through(store)(&config)
-		ts := newSourceOf(t, config)
+		server := newRotation()
+		open := onRotation(t, server, cache.NewMemory())
+		ts := open()
 		token(t, ts)
 		hold := make(chan struct{})
 		server.next("refresh", trouble{hold: hold})
@@ -261,7 +265,7 @@ func TestCloseDuringARefreshLeavesWhatItBringsToTheNextProcess(t *testing.T) {
 		if _, err := ts.Token(); !errors.Is(err, ErrClosed) {
 			t.Errorf("after Close: got %v, want ErrClosed", err)
 		}
-		if got := token(t, newSourceOf(t, config)); !server.opens(got) {
+		if got := token(t, open()); !server.opens(got) {
 			t.Errorf("the next process got %q, which does not open the API", got)
 		}
 		expectLog(t, server, 1, 1, 0)
@@ -275,10 +279,9 @@ func TestCloseDuringARefreshLeavesWhatItBringsToTheNextProcess(t *testing.T) {
 // its value may be used up.
 func TestCloseDuringARefreshThatIsNotAnsweredReturnsSoon(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
-		server, store := newRotation(), cache.NewMemory()
-		config := Config{Issuer: server, Account: "worker@example.com"}
-		through(store)(&config)
-		ts := newSourceOf(t, config)
+		server := newRotation()
+		open := onRotation(t, server, cache.NewMemory())
+		ts := open()
 		token(t, ts)
 		server.next("refresh", trouble{hold: make(chan struct{})})
 		pass(time.Until(ts.Status().RefreshAt) + time.Second)
@@ -287,7 +290,7 @@ func TestCloseDuringARefreshThatIsNotAnsweredReturnsSoon(t *testing.T) {
 		}
 		server.next("")
 		pass(time.Hour)
-		if got := token(t, newSourceOf(t, config)); !server.opens(got) {
+		if got := token(t, open()); !server.opens(got) {
 			t.Errorf("the next process got %q, which does not open the API", got)
 		}
 		synctest.Wait()
@@ -297,13 +300,12 @@ func TestCloseDuringARefreshThatIsNotAnsweredReturnsSoon(t *testing.T) {
 // O3: fifty processes rotate one family, and none uses a value again.
 func TestFiftySourcesRotateOneRefreshToken(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
-		server, store := newRotation(), cache.NewMemory()
+		server := newRotation()
 		server.latency = 300 * time.Millisecond
-		config := Config{Issuer: server, Account: "worker@example.com"}
-		through(store)(&config)
+		open := onRotation(t, server, cache.NewMemory())
 		fleet := make([]*TokenSource, 50)
 		for i := range fleet {
-			fleet[i] = newSourceOf(t, config)
+			fleet[i] = open()
 		}
 		for range 40 {
 			together(len(fleet), func(i int) { token(t, fleet[i]) })
@@ -320,10 +322,9 @@ func TestFiftySourcesRotateOneRefreshToken(t *testing.T) {
 // have been used by others.
 func TestARefreshTokenThatTheCacheKnowsNothingOfIsNotUsed(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
-		server, store := newRotation(), cache.NewMemory()
-		config := Config{Issuer: server, Account: "worker@example.com"}
-		through(store)(&config)
-		behind, ahead := newSourceOf(t, config), newSourceOf(t, config)
+		server := newRotation()
+		open := onRotation(t, server, cache.NewMemory())
+		behind, ahead := open(), open()
 		token(t, behind)
 		token(t, ahead)
 		pass(time.Minute)
@@ -348,9 +349,7 @@ func TestARefreshTokenThatCouldNotBeStoredIsUsed(t *testing.T) {
 		server, store := newRotation(), &faultyStore{Cache: cache.NewMemory()}
 		away := waysToFail["fails"]
 		store.store.Store(&away)
-		config := Config{Issuer: server, Account: "worker@example.com"}
-		through(store)(&config)
-		ts := newSourceOf(t, config)
+		ts := onRotation(t, server, store)()
 		token(t, ts)
 		pass(time.Hour)
 		token(t, ts)

@@ -7,66 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
-
-// T11
-func TestOnlyTheCurrentTokenCanBeInvalidated(t *testing.T) {
-	box := sessiontest.NewServer()
-	defer box.Close()
-	ts := newSource(t, box)
-	first := token(t, ts)
-	ts.Invalidate("another")
-	if got := token(t, ts); got != first {
-		t.Error("a word about another token changed the current one")
-	}
-	// Three answers to requests under way, all about the first token.
-	box.RevokeAll()
-	ts.Invalidate(first)
-	second := token(t, ts)
-	ts.Invalidate(first)
-	ts.Invalidate(first)
-	if got := token(t, ts); got != second || second == first {
-		t.Error("late words about an old token ended the new one")
-	}
-	expectCalls(t, box, 2, 1, 0)
-}
-
-// T12
-func TestIfSigningInAgainDidNotHelpItIsNotDoneAgainForAMinute(t *testing.T) {
-	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
-		ts := newSource(t, box)
-		client := ts.Client()
-		box.Inject(sessiontest.OpResource, -1, sessiontest.Fault{Status: 401})
-		start := time.Now()
-		for time.Since(start) < 10*time.Minute-time.Second {
-			res, err := client.Get(box.URL + "/me")
-			if err != nil || res.StatusCode != 401 {
-				t.Fatalf("got %v, %v; want the resource's 401", res, err)
-			}
-			res.Body.Close()
-			pass(time.Second)
-		}
-		if n := box.Counts().Creates; n < 9 || n > 11 {
-			t.Errorf("600 rejected requests in ten minutes caused %d sign-ins, want the first and one a minute", n)
-		}
-	})
-}
-
-// T12: two log-outs elsewhere are two reasons to sign in.
-func TestARejectionAMinuteAfterTheLastSignsInAgain(t *testing.T) {
-	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
-		ts := newSource(t, box)
-		for n := 1; n <= 3; n++ {
-			first := token(t, ts)
-			expectCalls(t, box, n, n-1, 0) // each rejection is asked about first
-			box.RevokeAll()
-			ts.Invalidate(first)
-			token(t, ts)
-			pass(time.Minute)
-		}
-	}, sessiontest.WithTokenLife(24*time.Hour))
-}
 
 // T13
 func TestRevokeEndsTheSessionAndTheNextCallerSignsIn(t *testing.T) {
@@ -180,20 +123,115 @@ func TestThoseWhoWaitForASignInGetOneAfterARevocation(t *testing.T) {
 	}, sessiontest.WithLatency(5*time.Second))
 }
 
-// T12: a token that expired on its way to the server is no rejection, and does
-// not put off the sign-in that a revocation right after it asks for.
-func TestA401ToATokenThatHasExpiredIsNoRejection(t *testing.T) {
-	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
-		box.Inject(sessiontest.OpRefresh, -1, sessiontest.Fault{Status: 503})
-		ts := newSource(t, box)
-		old := token(t, ts)
-		pass(15 * time.Minute)
-		ts.Invalidate(old)
-		box.Heal()
-		pass(time.Minute)
-		token(t, ts)
-		pass(10 * time.Second)
+// T13: the newest session is not always the one that is held.
+func TestRevokeEndsTheNewestSessionWhateverItHoldsItself(t *testing.T) {
+	for name, c := range map[string]struct {
+		hold func(t *testing.T, box *sessiontest.Server, here *TokenSource)
+		then func(box *sessiontest.Server)
+	}{
+		"nothing":                  {func(*testing.T, *sessiontest.Server, *TokenSource) {}, nil},
+		"one that ended unnoticed": {func(t *testing.T, box *sessiontest.Server, here *TokenSource) { expectOK(t, box, here) }, nil},
+		"one that was rejected": {func(t *testing.T, box *sessiontest.Server, here *TokenSource) {
+			here.Invalidate(token(t, here))
+		}, nil},
+		"one that ended unnoticed, and the first DELETE fails": {
+			func(t *testing.T, box *sessiontest.Server, here *TokenSource) { expectOK(t, box, here) },
+			func(box *sessiontest.Server) { box.Inject(sessiontest.OpRevoke, 1, sessiontest.Fault{Status: 503}) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := cache.NewMemory()
+				here, there := newSource(t, box, through(store)), newSource(t, box, through(store))
+				expectOK(t, box, there)
+				c.hold(t, box, here)
+				pass(time.Second)
+				box.RevokeAll()
+				expectOK(t, box, there) // signs in anew
+				newest := token(t, there)
+				if c.then != nil {
+					c.then(box)
+				}
+				revoke(t, here)
+				if opens(t, box, newest) {
+					t.Error("after Revoke returned nil, the session that another source had brought still opens the API")
+				}
+				if got := token(t, here); got == newest || !opens(t, box, got) {
+					t.Error("the next token does not open the API, want that of a new sign-in")
+				}
+				expectCalls(t, box, 3, box.Counts().Refreshes, box.Counts().Revokes)
+			})
+		})
+	}
+}
+
+// T13: a session that has expired, or that the cache cannot tell of, is nothing
+// to delete; a DELETE that the server answers with 401 is then as good as done.
+func TestRevokeOfASessionThatEndedUnnoticedIsDoneIfNoOtherIsKnown(t *testing.T) {
+	withAndWithoutACache(t, func(t *testing.T, box *sessiontest.Server, open sources) {
+		ts := open()
+		dead := token(t, ts)
 		box.RevokeAll()
-		expectOK(t, box, ts)
+		revoke(t, ts)
+		expectCalls(t, box, 1, 0, 1)
+		if got := token(t, ts); got == dead {
+			t.Error("the dead token was handed out after Revoke")
+		}
+		revoke(t, ts)
+		pass(time.Hour) // nothing is refreshed that was revoked
+		expectCalls(t, box, 2, 0, 2)
 	})
+}
+
+// T13: what has been said of a session does not keep it from being deleted.
+func TestRevokeDeletesASessionThatWasRejectedAndLives(t *testing.T) {
+	for name, reject := range map[string]func(*testing.T, *sessiontest.Server, *TokenSource){
+		"a 401 to a request that cannot be repeated": func(t *testing.T, box *sessiontest.Server, ts *TokenSource) {
+			box.Inject(sessiontest.OpResource, 1, sessiontest.Fault{Status: 401})
+			if got := upload(t, box, ts); got != 401 {
+				t.Fatalf("the request got %d, want the 401", got)
+			}
+		},
+		"Invalidate": func(t *testing.T, _ *sessiontest.Server, ts *TokenSource) { ts.Invalidate(token(t, ts)) },
+		"a 401, and a refresh that judges nothing": func(t *testing.T, box *sessiontest.Server, ts *TokenSource) {
+			box.Inject(sessiontest.OpRefresh, 1, sessiontest.Fault{Status: 503})
+			ts.Invalidate(token(t, ts))
+			token(t, ts)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withAndWithoutACache(t, func(t *testing.T, box *sessiontest.Server, open sources) {
+				ts := open()
+				old := token(t, ts)
+				reject(t, box, ts)
+				revoke(t, ts)
+				if opens(t, box, old) {
+					t.Error("after Revoke returned nil, the session still opens the API")
+				}
+				expectCalls(t, box, 1, box.Counts().Refreshes, 1)
+			})
+		})
+	}
+}
+
+// T6: wherever it comes back from.
+func TestARejectedTokenIsNotBackAfterRevoke(t *testing.T) {
+	for name, ended := range map[string]bool{"ended elsewhere": true, "rejected without a reason": false} {
+		t.Run(name, func(t *testing.T) {
+			withAndWithoutACache(t, func(t *testing.T, box *sessiontest.Server, open sources) {
+				ts := open()
+				old := token(t, ts)
+				if ended {
+					box.RevokeAll()
+				}
+				ts.Invalidate(old)
+				revoke(t, ts)
+				for _, source := range []*TokenSource{ts, open()} {
+					if got := token(t, source); got == old || !opens(t, box, got) {
+						t.Error("the next token is the rejected one, or dead")
+					}
+				}
+			})
+		})
+	}
 }

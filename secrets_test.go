@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
 // printed is everything that a program may make of a value without meaning to.
@@ -146,4 +148,30 @@ func TestAnUnexportedFieldIsWhereFmtAsksNobody(t *testing.T) {
 			t.Errorf("behind a pointer, %s: got %q, want an address", verb, got)
 		}
 	}
+}
+
+// chattyError is an issuer's error with a token in a field.
+type chattyError struct{ Token string }
+
+// X1
+func TestNoVerbPrintsWhatIsInAnErrorOfAnEventOrAStatus(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
+		const canary = "canary-in-a-field"
+		var j journal
+		ts := newSourceOf(t, Config{Issuer: &issuerFuncs{refresh: func(context.Context, Session) (Session, error) {
+			return Session{}, chattyError{canary}
+		}}}, j.record)
+		token(t, ts)
+		pass(12*time.Minute + time.Second)
+		if len(j.all()) < 2 || ts.Status().LastError == nil {
+			t.Fatal("there was no failure: the test would show nothing")
+		}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			for _, value := range []any{ts.Status(), j.all(), struct{ E Event }{j.all()[1]}} {
+				if text := fmt.Sprintf(verb, value); strings.Contains(text, canary) || !strings.Contains(text, "the issuer failed") {
+					t.Errorf("%s of a %T: %s; want the error's text and not its field", verb, value, text)
+				}
+			}
+		}
+	})
 }

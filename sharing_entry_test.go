@@ -108,11 +108,7 @@ func TestAnEntryThatCannotBeUsedIsAMissThatIsReportedAndOverwritten(t *testing.T
 				store := cache.NewMemory()
 				first := newSource(t, box, through(store))
 				token(t, first)
-				key := first.sharing.Name()
-				entry, err := store.Load(t.Context(), key)
-				if err != nil {
-					t.Fatal(err)
-				}
+				key, entry := entryIn(t, store, first)
 				put(t, store, key, spoil(entry))
 
 				var j journal
@@ -127,6 +123,17 @@ func TestAnEntryThatCannotBeUsedIsAMissThatIsReportedAndOverwritten(t *testing.T
 			})
 		})
 	}
+}
+
+// entryIn returns the entry of a source's account in a store, and its name.
+func entryIn(t *testing.T, store cache.Cache, ts *TokenSource) (key string, e cache.Entry) {
+	t.Helper()
+	key = ts.sharing.Name()
+	e, err := store.Load(t.Context(), key)
+	if err != nil {
+		t.Fatalf("the entry of the account: got error %v, want it in the cache", err)
+	}
+	return key, e
 }
 
 func put(t *testing.T, store cache.Cache, key string, e cache.Entry) {
@@ -147,8 +154,7 @@ func TestAStoreCannotProlongASession(t *testing.T) {
 		store := cache.NewMemory()
 		first := newSource(t, box, through(store))
 		token(t, first)
-		key := first.sharing.Name()
-		entry, _ := store.Load(t.Context(), key)
+		key, entry := entryIn(t, store, first)
 		entry.TTL = 1000 * time.Hour
 		put(t, store, key, entry)
 		second := newSource(t, box, through(store))

@@ -103,34 +103,6 @@ func TestASecondLogOutWithinAMinuteIsAnsweredFromTheCache(t *testing.T) {
 	})
 }
 
-// T12
-func TestARejectionWithinAMinuteOfTheLastKeepsTheSessionIfTheCacheHasNoNewerOne(t *testing.T) {
-	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
-		ts := newSource(t, box, through(cache.NewMemory()))
-		client := ts.Client()
-		box.Inject(sessiontest.OpResource, -1, sessiontest.Fault{Status: 401})
-		start := time.Now()
-		for time.Since(start) < 10*time.Minute-time.Second {
-			res, err := client.Get(box.URL + "/me")
-			if err != nil || res.StatusCode != 401 {
-				t.Fatalf("got %v, %v; want the resource's 401", res, err)
-			}
-			res.Body.Close()
-			pass(time.Second)
-		}
-		if n := box.Counts().Creates; n < 9 || n > 11 {
-			t.Errorf("600 rejected requests in ten minutes caused %d sign-ins, want the first and one a minute", n)
-		}
-		box.Heal()
-		before := box.Counts().Creates
-		expectOK(t, box, ts)
-		pass(time.Hour)
-		if n := box.Counts().Creates - before; n > 1 || !ts.Status().Live {
-			t.Errorf("an hour later there were %d more sign-ins, and the session lives: %v; want it refreshed", n, ts.Status().Live)
-		}
-	})
-}
-
 // T13, T6: what a refresh of another process brings meanwhile is not stored
 // again, and the others sign in once between them.
 func TestALogOutDuringAnotherSourcesRefreshEndsTheSharedSession(t *testing.T) {

@@ -228,3 +228,26 @@ func TestAWeekGoesByWithoutAFailedRequest(t *testing.T) {
 		}
 	}, sessiontest.WithTokenLife(life), sessiontest.WithLatency(200*time.Millisecond))
 }
+
+// T4: what is issued after the clock was set back is refreshed as ever, and what
+// lived before is not told to live longer.
+func TestASourceGoesOnAsEverAfterTheClockWasSetBack(t *testing.T) {
+	w := &world{history: history{seed: 1, sources: 1, clocks: true}}
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		w.server = boxed{box}
+		w.setClock(time.Hour)
+		m := w.open(0)
+		w.members = append(w.members, m)
+		defer m.ts.Close()
+		token(t, m.ts)
+		w.setClock(-time.Hour)
+		pass(10 * time.Hour)
+		calls := box.Counts()
+		if n := calls.Creates + calls.Refreshes; !m.ts.Status().Live || n < 50 || n > 60 {
+			t.Errorf("ten hours of quarters of an hour later the session lives: %v, after %d calls; want it to, after about 53", m.ts.Status().Live, n)
+		}
+		if calls.Creates != 1 {
+			t.Errorf("%d sign-ins, want the first only", calls.Creates)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
@@ -72,5 +73,51 @@ func TestAProviderThatAsksItsOwnSourceGetsAnErrorAndNoDeadlock(t *testing.T) {
 		if waited := took(func() { ts.Token() }); waited != 0 {
 			t.Errorf("it took %v, want an error at once", waited)
 		}
+	})
+}
+
+// T10, T15: the provider is the program's own, and is asked by the next caller.
+func TestAProviderThatFailsOnceIsAskedAgainByTheNextCaller(t *testing.T) {
+	for name, fail := range map[string]func() error{
+		"an error": func() error { return errors.New("the vault is sealed") },
+		"a panic":  func() error { panic("the vault is gone") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				asked := 0
+				ts := newSource(t, box, func(c *Config) {
+					own := c.Credentials
+					c.Credentials = CredentialsProviderFunc(func(ctx context.Context) (Credentials, error) {
+						if asked++; asked == 1 {
+							return Credentials{}, fail()
+						}
+						return own.Retrieve(ctx)
+					})
+				})
+				if _, err := ts.Token(); err == nil {
+					t.Fatal("the first caller got a token, want the provider's error")
+				}
+				if waited := took(func() { token(t, ts) }); waited != 0 {
+					t.Errorf("the next caller waited %v, want none", waited)
+				}
+			})
+		})
+	}
+}
+
+// T15
+func TestAnIssuerThatPanicsOnceIsAskedAgainByTheNextCaller(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
+		n := 0
+		ts := newSourceOf(t, Config{Issuer: &issuerFuncs{create: func(context.Context) (Session, error) {
+			if n++; n == 1 {
+				panic("the issuer is broken")
+			}
+			return Session{Token: "good", ExpiresAt: time.Now().Add(time.Hour)}, nil
+		}}})
+		if _, err := ts.Token(); err == nil {
+			t.Fatal("the first caller got a token, want an error")
+		}
+		token(t, ts)
 	})
 }

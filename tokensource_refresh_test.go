@@ -308,3 +308,20 @@ func TestASessionThatIsExpiredOnArrivalIsAnErrorAndNotALoop(t *testing.T) {
 		expectCalls(t, box, 1, 0, 0)
 	})
 }
+
+func (chattyError) Error() string { return "the issuer failed" }
+
+// T8: for however long the life is.
+func TestAServerThatNeverMovesALongExpiryGetsAFewCalls(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
+		end := time.Now().Add(14 * 24 * time.Hour)
+		same := func(context.Context) (Session, error) { return Session{Token: "same", ExpiresAt: end}, nil }
+		issuer := &issuerFuncs{create: same, refresh: func(ctx context.Context, _ Session) (Session, error) { return same(ctx) }}
+		ts := newSourceOf(t, Config{Issuer: issuer})
+		token(t, ts)
+		pass(time.Until(end) - time.Second)
+		if creates, refreshes, _ := issuer.counts(); creates > 30 || refreshes > 30 {
+			t.Errorf("%d sign-ins and %d refreshes in one life of two weeks, want a few", creates, refreshes)
+		}
+	})
+}

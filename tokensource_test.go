@@ -11,8 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/jwtsession/jwtsession/sessiontest"
 	"golang.org/x/oauth2"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
 var _ oauth2.TokenSource = (*TokenSource)(nil)
@@ -285,5 +286,34 @@ func TestARetryAfterBeyondTheTimeoutEndsTheOperationAtOnce(t *testing.T) {
 		expectCalls(t, box, 1, 0, 0)
 		pass(time.Second)
 		token(t, ts)
+	})
+}
+
+// T9: whatever an early refresh has waited for before.
+func TestTheFirstCallerAfterTheExpiryGetsRetriesWithinTheTimeout(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		ts := newSource(t, box)
+		token(t, ts)
+		box.Inject(sessiontest.OpSession, -1, sessiontest.Fault{Status: 503})
+		pass(time.Until(ts.Status().ExpiresAt) + 10*time.Second)
+		time.AfterFunc(5*time.Second, func() { box.Heal() })
+		waited := took(func() { token(t, ts) })
+		if waited < 5*time.Second || waited > 10*time.Second {
+			t.Errorf("the first caller waited %v, want a little longer than the 5 s that the server was away", waited)
+		}
+	})
+}
+
+// T5
+func TestACallerThatHasGivenUpAlreadyStartsNothing(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		ts := newSource(t, box)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := ts.TokenContext(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the context's error", err)
+		}
+		pass(time.Second)
+		expectCalls(t, box, 0, 0, 0)
 	})
 }

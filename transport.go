@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jwtsession/jwtsession/internal/callback"
+	"github.com/jwtsession/jwtsession/internal/contained"
 )
 
 // longestRejection is how much of a 401's body is kept while a newer token is
@@ -187,7 +187,7 @@ func (ts *TokenSource) authorize(req *http.Request, target *url.URL, s *snapshot
 		}
 	case s.signed != nil:
 		signed.URL = new(*target)
-		return signed, contained(func() { ts.signer().Sign(signed, *s.signed) })
+		return signed, survive(func() { ts.signer().Sign(signed, *s.signed) })
 	default:
 		put(authorization, s.header)
 	}
@@ -219,14 +219,14 @@ func (ts *TokenSource) rejects(res *http.Response) bool {
 		return res.StatusCode == http.StatusUnauthorized
 	}
 	says := false
-	return contained(func() { says = signer.Rejects(res) }) == nil && says
+	return survive(func() { says = signer.Rejects(res) }) == nil && says
 }
 
-// contained makes an error of a panic in a Signer (T15).
-func contained(call func()) (err error) {
+// survive makes an error of a panic in a Signer (T15).
+func survive(call func()) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = callback.Panicked(cause)
+			err = &callError{"call the Signer", contained.Panicked(cause)}
 		}
 	}()
 	call()

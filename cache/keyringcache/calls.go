@@ -118,7 +118,7 @@ func (c *calls) perform(o *operation, f func() (*secret, error)) {
 	// The keyring package takes answers for what it expects, and panics if the bus
 	// goes away while a prompt is shown.
 	o.secret, o.err = contained.Call(f)
-	if reason, hasPanicked := errors.AsType[*contained.Panic](o.err); hasPanicked {
+	if reason, hasPanicked := errors.AsType[*contained.Fault](o.err); hasPanicked {
 		o.err = &noAnswerError{fmt.Errorf("the keyring package does not understand its answer: %w", reason)}
 	}
 }

@@ -1,32 +1,103 @@
-// Package contained calls what may panic in a goroutine of the library's own,
-// where a panic would end the program: C9.
+// Package contained calls code that is not ours, a program's or a store's, and
+// survives it: a panic, which in a goroutine of the library's own would end the
+// program (C9, T15), and a call that does not return.
 package contained
 
 import (
+	"context"
 	"fmt"
+	"path/filepath"
 	"runtime"
+	"strings"
+	"time"
 )
 
-// Panic is the error of a call that panicked.
-type Panic struct{ cause any }
-
-// Error shows the cause if it is the runtime's. Anything else may have a secret in
-// it, and is told by its type.
-func (p *Panic) Error() string {
-	if fault, isRuntimes := p.cause.(runtime.Error); isRuntimes {
-		return "it panicked: " + fault.Error()
-	}
-	return fmt.Sprintf("it panicked with a %T", p.cause)
+// Fault is what a call did instead of returning.
+type Fault struct {
+	what string
+	late error // of the context; nil: it panicked, or ended its goroutine
 }
 
-// Call calls f and returns what f does, or the zero value and a *[Panic] if f
+// Error tells where, and nothing that the call said.
+func (f *Fault) Error() string { return f.what }
+
+// Unwrap is the context's error of a call that did not return in time, and nil of
+// one that panicked or ended its goroutine.
+func (f *Fault) Unwrap() error { return f.late }
+
+// Panicked is the fault of a panic that was recovered: the caller is the function
+// that was deferred. It tells where the panic began, and not what it says, unless
+// that is the runtime's own: a provider may panic with the very credentials.
+func Panicked(cause any) *Fault {
+	what := fmt.Sprintf("with a value of type %T", cause)
+	if own, ok := cause.(runtime.Error); ok {
+		what = own.Error()
+	}
+	callers := make([]uintptr, 32)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])
+	for {
+		frame, more := frames.Next()
+		if frame.Function != "" && !strings.HasPrefix(frame.Function, "runtime.") {
+			return &Fault{what: fmt.Sprintf("it panicked in %s (%s:%d): %s", frame.Function, filepath.Base(frame.File), frame.Line, what)}
+		}
+		if !more {
+			return &Fault{what: "it panicked: " + what}
+		}
+	}
+}
+
+// Call calls f and returns what f does, or the zero value and a *[Fault] if f
 // panics.
 func Call[T any](f func() (T, error)) (value T, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			var none T
-			value, err = none, &Panic{cause}
+			value, err = none, Panicked(cause)
 		}
 	}()
 	return f()
+}
+
+// Within makes a call in a goroutine of its own, and is a *[Fault] if the call
+// panics, ends its goroutine, or has not returned when patience is over after the
+// end of ctx. Such a call is left behind, and what it brings after all is given to
+// late; nil drops it.
+func Within[T any](ctx context.Context, patience time.Duration, late func(T), call func(context.Context) (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	returned := make(chan outcome) // not buffered: either the caller has it, or it has left
+	left := make(chan struct{})
+	start := time.Now()
+	go func() {
+		o := outcome{err: &Fault{what: "it ended its goroutine"}}
+		defer func() {
+			select {
+			case returned <- o:
+			case <-left:
+				if o.err == nil && late != nil {
+					late(o.value)
+				}
+			}
+		}()
+		o.value, o.err = Call(func() (T, error) { return call(ctx) })
+	}()
+	var over <-chan time.Time
+	ended := ctx.Done()
+	for {
+		select {
+		case o := <-returned:
+			return o.value, o.err
+		case <-ended:
+			ended = nil
+			timer := time.NewTimer(patience)
+			defer timer.Stop()
+			over = timer.C
+		case <-over:
+			close(left)
+			var none T
+			return none, &Fault{fmt.Sprintf("no answer within %v: %v", time.Since(start).Round(time.Millisecond), ctx.Err()), ctx.Err()}
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/contained"
 	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
 	"github.com/jwtsession/jwtsession/internal/sealing"
@@ -80,7 +81,7 @@ func (sh *Sharing) clockAhead() time.Duration {
 // Load reads the account's entry.
 func (sh *Sharing) Load(ctx context.Context, clock func() time.Time) core.Input {
 	asked, store, name := clock(), sh.Store, sh.sealer.Name()
-	entry, err := within(ctx, nil, func(ctx context.Context) (cache.Entry, error) {
+	entry, err := contained.Within(ctx, 0, nil, func(ctx context.Context) (cache.Entry, error) {
 		return store.Load(ctx, name)
 	})
 	return sh.examine(asked, entry, err)
@@ -89,7 +90,7 @@ func (sh *Sharing) Load(ctx context.Context, clock func() time.Time) core.Input 
 // Lock waits for the entry's lease, and reads the entry again.
 func (sh *Sharing) Lock(ctx context.Context, clock func() time.Time) (cache.Lease, core.Input) {
 	store, name := sh.Store, sh.sealer.Name()
-	lease, err := within(ctx, Unlock, func(ctx context.Context) (cache.Lease, error) {
+	lease, err := contained.Within(ctx, 0, Unlock, func(ctx context.Context) (cache.Lease, error) {
 		return store.Lock(ctx, name)
 	})
 	if err != nil {
@@ -147,7 +148,7 @@ func (sh *Sharing) Remove(ctx context.Context, lease cache.Lease) core.Input {
 }
 
 func stored(what string, ctx context.Context, call func(context.Context) error) core.Input {
-	_, err := within(ctx, nil, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
+	_, err := contained.Within(ctx, 0, nil, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
 	if err != nil {
 		return core.Input{Outcome: core.Away, Err: withoutCache(what, err)}
 	}
@@ -159,7 +160,7 @@ func stored(what string, ctx context.Context, call func(context.Context) error) 
 func Unlock(lease cache.Lease) {
 	ctx, cancel := context.WithTimeout(context.Background(), longestUnlock)
 	defer cancel()
-	within(ctx, nil, func(context.Context) (struct{}, error) { return struct{}{}, lease.Unlock() })
+	contained.Within(ctx, 0, nil, func(context.Context) (struct{}, error) { return struct{}{}, lease.Unlock() })
 }
 
 func withoutCache(what string, err error) error {
@@ -167,41 +168,4 @@ func withoutCache(what string, err error) error {
 		err = fmt.Errorf("%s: %w", what, err)
 	}
 	return fmt.Errorf("jwtsession: the cache is done without: %w", err)
-}
-
-// within makes a call to a store, which may be anybody's: it may hang, and it
-// may panic. A call that does not end in time is left behind, and what it brings
-// after all is dropped.
-func within[T any](ctx context.Context, drop func(T), call func(context.Context) (T, error)) (T, error) {
-	type outcome struct {
-		value T
-		err   error
-	}
-	returned := make(chan outcome) // not buffered: either the caller has it, or it has left
-	left := make(chan struct{})
-	start := time.Now()
-	go func() {
-		o := outcome{err: errors.New("the store ended its goroutine")}
-		defer func() {
-			if cause := recover(); cause != nil {
-				o = outcome{err: fmt.Errorf("the store panicked: %T", cause)}
-			}
-			select {
-			case returned <- o:
-			case <-left:
-				if o.err == nil && drop != nil {
-					drop(o.value)
-				}
-			}
-		}()
-		o.value, o.err = call(ctx)
-	}()
-	select {
-	case o := <-returned:
-		return o.value, o.err
-	case <-ctx.Done():
-	}
-	close(left)
-	var none T
-	return none, fmt.Errorf("no answer within %v: %w", time.Since(start).Round(time.Millisecond), ctx.Err())
 }

@@ -1,7 +1,6 @@
 package jwtsession
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"sync"
@@ -87,11 +86,7 @@ func TestAnOldSessionThatTheCacheBringsBackIsAskedAboutFirst(t *testing.T) {
 				store := cache.NewMemory()
 				ts := newSource(t, box, through(store))
 				expectOK(t, box, ts)
-				key := ts.sharing.Name()
-				old, err := store.Load(t.Context(), key)
-				if err != nil {
-					t.Fatal(err)
-				}
+				key, old := entryIn(t, store, ts)
 				for range 3 {
 					pass(2 * time.Minute)
 					if !frozen {
@@ -131,11 +126,7 @@ func TestAnEntryThatWasPutBackIsBoundedByItsToken(t *testing.T) {
 				warm := newSource(t, box, through(store))
 				old := token(t, warm)
 				end := warm.Status().ExpiresAt
-				key := warm.sharing.Name()
-				entry, err := store.Load(t.Context(), key)
-				if err != nil {
-					t.Fatal(err)
-				}
+				key, entry := entryIn(t, store, warm)
 				pass(c.after)
 				if c.revoked {
 					box.RevokeAll()
@@ -181,11 +172,7 @@ func TestANoticeThatIsPutBackForEverDelaysAProcessOnce(t *testing.T) {
 						t.Fatal("got a token, want the server's error")
 					}
 					synctest.Wait() // the caller is told before the others are
-					key := first.sharing.Name()
-					notice, err := store.Load(t.Context(), key)
-					if err != nil {
-						t.Fatalf("there is no notice in the cache: %v", err)
-					}
+					key, notice := entryIn(t, store, first)
 					other := newSource(t, box, through(store))
 					pass(15 * time.Minute)
 					if live {
@@ -219,12 +206,10 @@ func TestANoticeThatIsPutBackForEverDelaysAProcessOnce(t *testing.T) {
 // C10, T6: what was revoked and is put back is asked about before it is used.
 func TestARevokedSessionThatIsPutBackIsNotHandedOut(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
-		var entry cache.Entry
 		store := cache.NewMemory()
 		ts := newSource(t, box, through(store))
 		old := token(t, ts)
-		key := ts.sharing.Name()
-		entry, _ = store.Load(context.Background(), key)
+		key, entry := entryIn(t, store, ts)
 		revoke(t, ts)
 		for range 5 {
 			pass(30 * time.Second)
@@ -237,4 +222,97 @@ func TestARevokedSessionThatIsPutBackIsNotHandedOut(t *testing.T) {
 			}
 		}
 	})
+}
+
+// T6, T13: where the server cannot be asked, what was revoked and comes back from
+// the cache is nothing that may be kept.
+func TestARevokedSessionInTheCacheIsNotUsedWhileTheServerCannotBeAsked(t *testing.T) {
+	for name, fault := range map[string]sessiontest.Fault{
+		"429 with a Retry-After": {Status: 429, RetryAfter: "20"},
+		"503":                    {Status: 503},
+		"200 and HTML":           {Body: "<html></html>", ContentType: "text/html"},
+		"no answer":              {Hang: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := cache.NewMemory()
+				ts := newSource(t, box, through(store))
+				old := token(t, ts)
+				key, kept := entryIn(t, store, ts)
+				revoke(t, ts)
+				pass(time.Minute)
+				kept.TTL -= time.Minute
+				put(t, store, key, kept)
+				box.Inject(sessiontest.OpSession, -1, fault)
+				if got, err := ts.Token(); err == nil {
+					t.Errorf("got a token (the revoked one: %v), want an error: the server cannot be asked", got.AccessToken == old)
+				}
+				box.Heal()
+				pass(time.Minute)
+				if token(t, ts) == old {
+					t.Error("the revoked token was handed out again")
+				}
+				expectOK(t, box, ts)
+			})
+		})
+	}
+}
+
+// C10: an entry that has expired by the token's own exp, and was put back, is no
+// session while the server cannot be asked, and takes no live one's place.
+func TestAnExpiredEntryThatWasPutBackIsNoSessionWhileTheServerCannotBeAsked(t *testing.T) {
+	for name, live := range map[string]bool{"with a live session": true, "without one": false} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := cache.NewMemory()
+				first := newSource(t, box, through(store))
+				old := token(t, first)
+				key, kept := entryIn(t, store, first)
+				first.Close()
+				pass(time.Hour)
+				ts := newSource(t, box, through(store))
+				current := ""
+				if live {
+					current = token(t, ts)
+				}
+				put(t, store, key, kept)
+				box.Inject(sessiontest.OpRefresh, -1, sessiontest.Fault{Status: 503})
+				ts.Invalidate(current)
+				got, err := ts.Token()
+				if live && (err != nil || got.AccessToken != current) || !live && err == nil {
+					t.Errorf("got error %v, and the expired token: %v; want the live session, or an error without one", err, err == nil && got.AccessToken == old)
+				}
+				revoke(t, ts)
+				if live && opens(t, box, current) {
+					t.Error("after Revoke returned nil the live session opens the API")
+				}
+			})
+		})
+	}
+}
+
+// T6, C4: a cache that keeps what it is told to delete brings nothing back.
+func TestARevokedTokenIsNotBackFromACacheThatKeepsIt(t *testing.T) {
+	for name, rejected := range map[string]bool{"rejected before": true, "good until then": false} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := cache.NewMemory()
+				ts := newSource(t, box, through(store))
+				old := token(t, ts)
+				key, kept := entryIn(t, store, ts)
+				if rejected {
+					ts.Invalidate(old)
+				}
+				revoke(t, ts)
+				for range 3 {
+					put(t, store, key, kept)
+					if token(t, ts) == old {
+						t.Fatal("the revoked token was handed out again")
+					}
+					pass(time.Minute)
+					revoke(t, ts)
+				}
+			})
+		})
+	}
 }
