@@ -104,16 +104,13 @@ func (d description) String() string {
 
 // quoteTOML is a text as TOML has it: as it is, where it has lines or quotes.
 func quoteTOML(s string) string {
-	quoted, isPlain := strconv.Quote(s), !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' })
 	switch {
-	case !isPlain || strings.Contains(s, "'''") || strings.HasSuffix(s, "'"):
-		return quoted
 	case strings.Contains(s, "\n"):
 		return "'''\n" + s + "'''"
-	case strings.Contains(s, `"`) && !strings.Contains(s, "'"):
+	case strings.Contains(s, `"`):
 		return "'" + s + "'"
 	}
-	return quoted
+	return strconv.Quote(s)
 }
 
 // readDescription reads a file with a description and nothing else.

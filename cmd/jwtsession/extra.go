@@ -121,7 +121,7 @@ func (s settings) checkExtra(p protocol) error {
 		if near := nearest(strings.ToLower(key), p.extra()); near != "" {
 			advice = "did you mean " + near + "?"
 		}
-		return fmt.Errorf("the protocol %s has no {%s} (extra of %s): %s", p.name.value, strings.ToLower(key), s.extra[key].from, advice)
+		return fmt.Errorf("the protocol %s has no {%s} (%s): %s", p.name.value, strings.ToLower(key), s.extra[key].from, advice)
 	}
 	return nil
 }

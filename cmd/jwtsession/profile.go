@@ -196,7 +196,7 @@ func (p profile) settings(from, directory string, stderr io.Writer) settings {
 		s.values[name] = setting{value, from}
 	}
 	for name, value := range p.extra {
-		s.extra[extraKey(name)] = setting{value, name + " of " + from}
+		s.extra[extraKey(name)] = setting{value, "extra." + name + " of " + from}
 	}
 	s.findSecrets(stderr)
 	return s

@@ -233,11 +233,17 @@ var errOnlyLooking = errors.New("status only looks")
 
 func (noCalls) RoundTrip(*http.Request) (*http.Response, error) { return nil, errOnlyLooking }
 
-// readOnly is a cache that nobody gets the lease of.
+// readOnly is a cache whose leases are nobody's: what is stored goes nowhere.
 type readOnly struct{ cache.Cache }
 
-// Lock fails.
-func (readOnly) Lock(context.Context, string) (cache.Lease, error) { return nil, errOnlyLooking }
+// Lock takes nothing.
+func (readOnly) Lock(context.Context, string) (cache.Lease, error) { return noLease{}, nil }
+
+type noLease struct{}
+
+func (noLease) Store(context.Context, cache.Entry) error { return errOnlyLooking }
+func (noLease) Delete(context.Context) error             { return errOnlyLooking }
+func (noLease) Unlock() error                            { return nil }
 
 func describeSession(token string, status jwtsession.Status) *liveSession {
 	s := &liveSession{ExpiresAt: status.ExpiresAt, Claims: claimsOf(token)}
