@@ -227,6 +227,6 @@ func (t *trial) get(s jwtsession.Session) (rejected, asked bool) {
 	if rejected = t.client.Rejects(res); rejected {
 		meaning = "the session is rejected"
 	}
-	t.say("   %d %s: %s.", res.StatusCode, http.StatusText(res.StatusCode), meaning)
+	t.say("   %s: %s.", statusLine(res.StatusCode), meaning)
 	return rejected, true
 }

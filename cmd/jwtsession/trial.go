@@ -77,7 +77,7 @@ func (t *trial) do(call func(context.Context) (jwtsession.Session, error)) (jwts
 	if len(answer.body) > 0 {
 		content = fmt.Sprintf("%s, %d bytes", cmp.Or(t.quote(answer.header.Get("Content-Type")), "of no type"), len(answer.body))
 	}
-	t.say("\n   %d %s, %s, in %d ms", answer.status, http.StatusText(answer.status), content, took)
+	t.say("\n   %s, %s, in %d ms", statusLine(answer.status), content, took)
 	isSession := answer.status/100 == 2 && (err != nil || session.Token != "")
 	if !isSession {
 		return session, err
@@ -144,6 +144,11 @@ func (t *trial) showAnswer(answer *recorded) {
 		}
 		fmt.Fprintf(table, "   %s\t%s\n", name, what)
 	}
+}
+
+// statusLine is a status in words, if there are any for it.
+func statusLine(status int) string {
+	return strings.TrimSpace(fmt.Sprint(status, " ", http.StatusText(status)))
 }
 
 // quote is what may be shown of a text from outside.

@@ -1,16 +1,14 @@
+//go:build unix
+
 package main
 
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/jwtsession/jwtsession"
-	"github.com/jwtsession/jwtsession/protocols"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -24,10 +22,8 @@ token = "token"
 
 var withCodeProtocol = jwtsession.Protocol{SignIn: "POST /login?u={email}&p={password}&c={code}", Token: "token"}
 
+// The commands are those of a POSIX shell.
 func TestAOneTimeCodeIsReadOnlyWhereThereIsASignIn(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the commands are those of a POSIX shell")
-	}
 	server, b := speaking(t, withCodeProtocol, nil)
 	b = b.config(t, withCode)
 	file := filepath.Join(t.TempDir(), "code")
@@ -79,39 +75,4 @@ func TestAOneTimeCodeIsReadOnlyWhereThereIsASignIn(t *testing.T) {
 	if want := "the e-mail address is that of JWTSESSION_EMAIL, the password that of JWTSESSION_PASSWORD, and the one-time code that of JWTSESSION_CODE"; status != exitRejected || !strings.Contains(stderr, want) {
 		t.Errorf("a wrong code: got code %d and %q, want %d and %q", status, stderr, exitRejected, want)
 	}
-}
-
-// A token that has expired, and a refresh token that lives.
-func TestStatusKnowsASessionThatCanBeRenewed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := sessiontest.NewServer(sessiontest.InMemory(), sessiontest.WithProtocol(protocols.GinJWT), sessiontest.WithTokenLife(15*time.Minute))
-		defer server.Close()
-		a, connect := inMemory(server)
-		var err error
-		if a.protocol, err = protocolByName(setting{"gin-jwt", "the test"}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := a.liveToken(t.Context(), demand{}, t.Output(), connect); err != nil {
-			t.Fatal(err)
-		}
-		credentials, _ := a.Retrieve(t.Context())
-		for _, c := range []struct {
-			after time.Duration
-			live  bool
-			want  error
-		}{{12*time.Minute + time.Second, true, nil}, {time.Hour, false, errOnlyRenewable}, {31 * 24 * time.Hour, false, errNoSession}} {
-			time.Sleep(c.after)
-			begin := time.Now()
-			s, err := a.peek(t.Context(), credentials)
-			if (s != nil) != c.live || err != c.want {
-				t.Errorf("after %v: got %+v and %v, want %v", c.after, s, err, c.want)
-			}
-			if took := time.Since(begin); took != 0 {
-				t.Errorf("after %v: it took %v, want no wait", c.after, took)
-			}
-		}
-		if got := server.Counts(); got.Creates != 1 || got.Refreshes != 0 {
-			t.Errorf("got %+v, want the one sign-in", got)
-		}
-	})
 }
