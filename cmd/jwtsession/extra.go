@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func (s settings) extraSource(name string, stderr io.Writer) (*secretSource, err
 	command, byCommand := s.extra[key+byCommandSuffix]
 	switch what := "{" + name + "}"; {
 	case isGiven && (inFile || byCommand), inFile && byCommand:
-		return nil, fmt.Errorf("there is more than one {%s} in one place (%s and others): leave one", name, cmpFrom(value, file, command))
+		return nil, fmt.Errorf("there is more than one %s in one place (%s and others): leave one", what, cmp.Or(value.from, file.from))
 	case isGiven:
 		return &secretSource{value.from, func(context.Context) (string, error) { return value.value, nil }}, nil
 	case inFile:
@@ -58,21 +59,22 @@ func (s settings) extraSource(name string, stderr io.Writer) (*secretSource, err
 		if s.directory != "" {
 			path = absolute(path, s.directory)
 		}
-		return secretFromFile(what, path, file.from), nil
+		return neverEmpty(what, secretFromFile(what, path, file.from)), nil
 	case byCommand:
-		return secretFromCommand(what, command.value, command.from, stderr), nil
+		return neverEmpty(what, secretFromCommand(what, command.value, command.from, stderr)), nil
 	}
 	return nil, nil
 }
 
-// cmpFrom is where the first of the settings is from that there is.
-func cmpFrom(all ...setting) string {
-	for _, s := range all {
-		if s.from != "" {
-			return s.from
+// neverEmpty is a source in which nothing is a mistake.
+func neverEmpty(what string, source *secretSource) *secretSource {
+	return &secretSource{source.from, func(ctx context.Context) (string, error) {
+		value, err := source.read(ctx)
+		if err == nil && value == "" {
+			err = fmt.Errorf("what is there for %s (%s) is empty", what, source.from)
 		}
-	}
-	return ""
+		return value, err
+	}}
 }
 
 // findExtra finds where all is that the protocol wants by names of its own. What

@@ -91,3 +91,39 @@ func TestTheProxyRefusesItsProtocolsOwnPathsAndAnotherProtocol(t *testing.T) {
 		t.Errorf("afterwards: got %v and %v, want the session that there was", res, err)
 	}
 }
+
+// What carries the session is added behind the proxy's own rules on cookies and
+// headers.
+func TestTheProxySignsInHoweverRequestsCarryTheSession(t *testing.T) {
+	needCurl(t)
+	for name, send := range map[string][]string{
+		"a cookie and a header": {"Cookie: SID={token}", "X-CSRF: {csrf}"},
+		"the query":             {"?sid={token}"},
+		"another header":        {"X-Auth-Token: {token}"},
+	} {
+		p := tenantsProtocol(t)
+		p.Send, p.LogOut = send, "DELETE /login"
+		server, b := speaking(t, p, map[string]string{"tenant": "t", "client-secret": "c"})
+		b = b.config(t, "[default]\n[default.protocol]\n"+describe(p).String())
+		_, base := b.proxying(t)
+		for range 2 {
+			if got := curl(t, base+"/me?q=1", "-H", "Cookie: SID=mine", "-H", "X-Auth-Token: mine", "-H", "X-CSRF: mine"); got.status != http.StatusOK {
+				t.Errorf("%s: got %d %s, want 200", name, got.status, got.text)
+			}
+		}
+		if got := curl(t, base+"/t/login", "-X", "POST"); got.status != http.StatusForbidden {
+			t.Errorf("%s: the sign-in: got %d, want 403", name, got.status)
+		}
+		code, header, stderr := b.run(t, "token", "--output", "header")
+		if name == "the query" {
+			if code != exitFailure || !strings.Contains(stderr, "in the query, and in no header") {
+				t.Errorf("token --output header: got code %d and %q, want that there is no header", code, stderr)
+			}
+		} else if code != exitOK || get(t, server, header) != http.StatusOK {
+			t.Errorf("%s: token --output header: got code %d and %q, want what signs a request in", name, code, stderr)
+		}
+		if got := server.Counts(); got.Creates != 1 {
+			t.Errorf("%s: got %+v, want one sign-in", name, got)
+		}
+	}
+}

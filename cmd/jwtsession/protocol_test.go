@@ -224,6 +224,7 @@ func TestAWrongDescriptionOrAWrongNameIsOneLineThatNamesIt(t *testing.T) {
 		{lab + login + "[lab.extra]\ntenant = 'hunter2'", "", "has no {tenant} (extra.tenant of profile lab): it wants nothing by a name of its own"},
 		{lab + "protocol = 'supabase'\n[lab.extra]\napikye = 'hunter2'", "", "has no {apikye} (extra.apikye of profile lab): did you mean apikey?"},
 		{lab + "protocol = 'supabase'\n[lab.extra]\napikey = 'hunter2'\napikey_file = 'x'", "", "more than one {apikey}"},
+		{lab + "protocol = 'supabase'\n[lab.extra]\napikey_file = '/dev/null'", "", "what is there for {apikey} (extra.apikey_file of profile lab) is empty"},
 		{lab + "protocol = 'supabase'\nextra = 'hunter2'", "", "lab.extra is no table"},
 		{lab + "protocol = 'supabase'", "", "wants {apikey}: set JWTSESSION_EXTRA_APIKEY, or apikey below [NAME.extra]"},
 		{lab + "code_file = 'a'\ncode_command = 'b'", "", "both code_file and code_command"},

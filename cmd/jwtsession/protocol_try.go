@@ -17,25 +17,13 @@ import (
 )
 
 func newProtocolCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "protocol",
-		Short: "Try the description of a protocol",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return unknownCommand(cmd, args[0])
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newProtocolTryCommand())
-	return cmd
+	return newGroup("protocol", "Try the description of a protocol", newProtocolTryCommand())
 }
 
 // tryOptions are the flags of protocol try that are not the account's.
 type tryOptions struct {
-	get    string
-	noExit bool
+	get      string
+	noLogOut bool
 }
 
 func newProtocolTryCommand() *cobra.Command {
@@ -45,7 +33,8 @@ func newProtocolTryCommand() *cobra.Command {
 		Use:   "try [FILE]",
 		Short: "Run a description against its API, step by step",
 		Long: `Run a description against its API: sign in, refresh and log out, for real, and
-show each exchange, what was found where in the answers, and what is missing.
+show each exchange, what was found where in the answers, and what is missing. A
+log-out may end more than the session that was begun: --no-log-out leaves it.
 With --get a request to the API is made after each step, so that it is seen
 whether the session is accepted, and what the end of one looks like.
 
@@ -71,7 +60,7 @@ but for those that nobody knows to be one, in the words of an error.`,
 	}
 	flags.register(cmd)
 	cmd.Flags().StringVar(&o.get, "get", "", "request this `path` of the API after each step, signed in")
-	cmd.Flags().BoolVar(&o.noExit, "no-log-out", false, "do not log out")
+	cmd.Flags().BoolVar(&o.noLogOut, "no-log-out", false, "do not log out")
 	return cmd
 }
 
@@ -99,7 +88,7 @@ func (a *account) try(ctx context.Context, out io.Writer, o tryOptions) error {
 		}
 	}
 	t.say("The API is at %s, and the protocol is %s (%s).", a.baseURL.value, a.protocol.name.value, a.protocol.name.from)
-	err = t.run(!o.noExit)
+	err = t.run(!o.noLogOut)
 	switch {
 	case err != nil && !(t.missing > 0 && errors.Is(err, jwtsession.ErrMalformedToken)):
 		return a.explain(err)
