@@ -27,7 +27,6 @@ const DefaultBaseURL = "https://api.pacerpro.com/v1"
 var Version = version.Of("github.com/jwtsession/jwtsession")
 
 const (
-	sessionPath     = "/session"
 	largestAnswer   = 1 << 20
 	longestToken    = 16 << 10
 	jsonContentType = "application/json"
@@ -146,8 +145,12 @@ func (c *Client) retrieveFor(ctx context.Context, r *exchange.Request) (Credenti
 	return credentials, nil
 }
 
-// create signs in with credentials that retrieve returned.
+// create signs in with credentials that retrieve returned. Only now is a one-time
+// code missed: a session in a cache needs none.
 func (c *Client) create(ctx context.Context, credentials Credentials) (Session, error) {
+	if credentials.OneTimeCode == "" && c.protocol.SignIn.Names(exchange.Code) {
+		return Session{}, &unusableError{c.fail(opCreate, ErrOneTimeCode), true}
+	}
 	return c.session(ctx, opCreate, c.protocol.SignIn, Session{}, credentials)
 }
 

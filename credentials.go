@@ -38,7 +38,8 @@ type Credentials struct {
 	Extra map[string]string
 
 	// OneTimeCode is good for one sign-in, and no part of who signs in. A provider
-	// that gives one is asked anew for each.
+	// that gives one is asked anew for each. Without one a sign-in that needs it is
+	// an error that Is [ErrOneTimeCode].
 	OneTimeCode string
 }
 

@@ -39,6 +39,11 @@ var (
 	// neither https nor http to a loopback address.
 	ErrInsecureURL = origin.ErrInsecure
 
+	// ErrOneTimeCode means that a sign-in needs a one-time code, and the credentials
+	// had none. Nothing was sent: a provider that asks a person may wait for this
+	// error before it does.
+	ErrOneTimeCode = errors.New("jwtsession: the credentials have no one-time code: set Credentials.OneTimeCode")
+
 	// ErrClosed is what a closed [TokenSource] answers.
 	ErrClosed = core.ErrClosed
 )

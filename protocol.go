@@ -97,13 +97,7 @@ var _ exchange.Description = Protocol{} // has the same fields
 
 // pacerPro is what the zero Protocol stands for.
 var pacerPro = sync.OnceValue(func() *exchange.Exchange {
-	e, err := exchange.Parse(Protocol{
-		SignIn:    "POST " + sessionPath + "\n\n" + `{"email":"{email}","password":"{password}"}`,
-		Refresh:   "GET " + sessionPath,
-		LogOut:    "DELETE " + sessionPath,
-		Token:     "jwtToken",
-		ExpiresAt: "expiresAt",
-	})
+	e, err := exchange.Parse(exchange.PacerPro)
 	if err != nil {
 		panic(err)
 	}
@@ -199,14 +193,12 @@ func joined(parts ...string) string {
 
 // check says what a request needs of the credentials and they do not have.
 func check(protocol *exchange.Exchange, r *exchange.Request, c Credentials) error {
-	needs := func(name string) bool { return r.Names(name) || name != exchange.Code && r.Names(exchange.Basic) }
+	needs := func(name string) bool { return r.Names(name) || r.Names(exchange.Basic) }
 	switch {
 	case c.Email == "" && needs(exchange.Email):
 		return errors.New("jwtsession: the credentials have no e-mail address: set Credentials.Email")
 	case c.Password == "" && needs(exchange.Password):
 		return errors.New("jwtsession: the credentials have no password: set Credentials.Password")
-	case c.OneTimeCode == "" && needs(exchange.Code):
-		return errors.New("jwtsession: the credentials have no one-time code: set Credentials.OneTimeCode")
 	}
 	if err := c.checkEncoding(); err != nil {
 		return err

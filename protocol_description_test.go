@@ -9,6 +9,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"golang.org/x/oauth2"
+
+	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
 // O4
@@ -92,7 +97,7 @@ func TestWhatTheDescriptionNamesAndTheCredentialsLackIsAnErrorBeforeAnyCall(t *t
 	for want, change := range map[string]func(*Credentials){
 		"no e-mail address":              func(c *Credentials) { c.Email = "" },
 		"no password":                    func(c *Credentials) { c.Password = "" },
-		"no one-time code":               func(c *Credentials) { c.OneTimeCode = "" },
+		ErrOneTimeCode.Error():           func(c *Credentials) { c.OneTimeCode = "" },
 		"unknown placeholder {tenant}":   func(c *Credentials) { c.Extra = nil },
 		"Extra: {csrf} is taken":         func(c *Credentials) { c.Extra = map[string]string{"tenant": "CANARY", "csrf": "CANARY"} },
 		"it has a control character":     func(c *Credentials) { c.OneTimeCode = "CANARY\r\n" },
@@ -149,3 +154,26 @@ func TestAServerThatRepeatsWhatItGotGivesNothingAway(t *testing.T) {
 	shownNowhere(t, "a client", client)
 	shownNowhere(t, "a hidden client", struct{ c *Client }{client})
 }
+
+// A person is asked for a code only once it is known that there is a sign-in.
+func TestASessionInTheCacheNeedsNoOneTimeCode(t *testing.T) {
+	box := sessiontest.NewServer(sessiontest.WithProtocol(withCode))
+	defer box.Close()
+	store := cache.NewMemory()
+	token := func(code string) (*oauth2.Token, error) {
+		ts := newSourceOf(t, Config{BaseURL: box.URL, Protocol: &withCode, Cache: store, Credentials: Credentials{Email: sessiontest.Email, Password: sessiontest.Password, OneTimeCode: code}})
+		return ts.Token()
+	}
+	if _, err := token(""); !errors.Is(err, ErrOneTimeCode) || box.Counts().Creates != 0 {
+		t.Errorf("nothing cached: got %v, want that a code is missing, and no call", err)
+	}
+	first, err := token(box.NewOneTimeCode(sessiontest.Email))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := token(""); err != nil || again.AccessToken != first.AccessToken {
+		t.Errorf("a cached session: got %v, want the same token", err)
+	}
+}
+
+var withCode = Protocol{SignIn: "POST /login\n\nu={email}&p={password}&c={code}", Token: "token"}

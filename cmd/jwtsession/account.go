@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,13 +19,17 @@ import (
 // time, so that a rotated password is picked up, and is safe for concurrent use.
 type account struct {
 	baseURL  setting
-	email    setting         // empty: what the keyring has
-	password *passwordSource // nil: what the keyring has
-	profile  setting         // the profile in use, and its file; empty: none
-	cache    setting         // file, none, keyring or a redis URL
-	cacheKey []byte          // nil: derived from the password
-	timeout  time.Duration   // of one sign-in, and of reading the password
-	store    store           // that cache names
+	protocol protocol
+	email    setting                  // empty: what the keyring has
+	password *secretSource            // nil: what the keyring has
+	extra    map[string]*secretSource // nil: what the keyring has
+	code     *secretSource            // nil: whoever is at the terminal has it
+	person   person
+	profile  setting       // the profile in use, and its file; empty: none
+	cache    setting       // file, none, keyring or a redis URL
+	cacheKey []byte        // nil: derived from the password
+	timeout  time.Duration // of one sign-in, and of reading the password
+	store    store         // that cache names
 	trust    trust
 	verbose  io.Writer    // is told of each session call; nil: nobody
 	oddity   atomic.Value // string: of the last password, if there is one
@@ -63,7 +68,7 @@ func (f *accountFlags) account(cmd *cobra.Command) (*account, error) {
 	if f.profile != "" {
 		places = []settings{flagged, profile, variables}
 	}
-	a := &account{profile: name, timeout: f.timeout}
+	a := &account{profile: name, timeout: f.timeout, person: newPerson(cmd.InOrStdin(), cmd.ErrOrStderr())}
 	if f.verbose {
 		a.verbose = cmd.ErrOrStderr()
 	}
@@ -81,11 +86,21 @@ func (a *account) fill(places []settings) (err error) {
 	a.email = first(emailSetting)
 	for _, place := range places {
 		if email := place.values[emailSetting].value; email == "" || email == a.email.value {
-			a.password = firstPassword(a.password, place.password)
+			a.password = cmp.Or(a.password, place.password)
+			a.code = cmp.Or(a.code, place.code)
 		}
 	}
+	if a.protocol, err = protocolOf(places); err != nil {
+		return err
+	}
+	if err := a.findExtra(places); err != nil {
+		return err
+	}
 	a.baseURL = first(baseURLSetting).or(setting{jwtsession.DefaultBaseURL, "default"})
-	if _, err := jwtsession.NewClient(a.baseURL.value, nil, nil); err != nil {
+	if a.baseURL.from == "default" && !a.protocol.isPacerPros() {
+		return fmt.Errorf("the protocol %s (%s) needs the URL of its API: give --base-url, or set JWTSESSION_BASE_URL", a.protocol.name.value, a.protocol.name.from)
+	}
+	if _, err := a.protocol.described.NewClient(a.baseURL.value, nil, nil); err != nil {
 		return fmt.Errorf("%w (%s)", err, a.baseURL.from)
 	}
 	a.baseURL.value = strings.TrimRight(a.baseURL.value, "/")
@@ -98,15 +113,6 @@ func (a *account) fill(places []settings) (err error) {
 	}
 	a.trust, err = readTrust(first(caFileSetting), first(clientCertSetting), first(clientKeySetting))
 	return err
-}
-
-func firstPassword(sources ...*passwordSource) *passwordSource {
-	for _, s := range sources {
-		if s != nil {
-			return s
-		}
-	}
-	return nil
 }
 
 // host names the API in messages.
@@ -123,6 +129,17 @@ func (a *account) url() *url.URL {
 	return u
 }
 
+// config says who signs in, how and where, and so whose entry of a cache is meant.
+func (a *account) config() jwtsession.Config {
+	return jwtsession.Config{
+		BaseURL:     a.baseURL.value,
+		Protocol:    &a.protocol.described,
+		Credentials: jwtsession.CredentialsProviderFunc(a.retrieveWithCode),
+		CacheKey:    a.cacheKey,
+		Timeout:     a.timeout,
+	}
+}
+
 // open returns the account's token source, and what closes it and its cache. The
 // changes are made to its Config before it is opened.
 func (a *account) open(ctx context.Context, changes ...func(*jwtsession.Config)) (*jwtsession.TokenSource, func(), error) {
@@ -130,14 +147,8 @@ func (a *account) open(ctx context.Context, changes ...func(*jwtsession.Config))
 	if err != nil {
 		return nil, nil, err
 	}
-	config := jwtsession.Config{
-		BaseURL:     a.baseURL.value,
-		Credentials: a,
-		HTTPClient:  a.httpClient(),
-		Cache:       sessions,
-		CacheKey:    a.cacheKey,
-		Timeout:     a.timeout,
-	}
+	config := a.config()
+	config.Cache, config.HTTPClient = sessions, a.httpClient()
 	for _, change := range changes {
 		change(&config)
 	}

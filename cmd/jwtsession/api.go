@@ -170,12 +170,13 @@ func (a *account) send(cmd *cobra.Command, req *http.Request, paginate bool) err
 	if err != nil {
 		return err
 	}
-	ts, closeAll, err := a.open(cmd.Context(), func(c *jwtsession.Config) { c.Credentials = credentials })
+	provider := &given{Credentials: credentials}
+	ts, closeAll, err := a.open(cmd.Context(), func(c *jwtsession.Config) { c.Credentials = provider })
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	if _, err := ts.TokenContext(cmd.Context()); err != nil {
+	if _, err := a.tokenOf(cmd.Context(), ts, provider); err != nil {
 		return a.explain(err)
 	}
 	client := ts.Client()

@@ -24,12 +24,13 @@ func hermetic(t *testing.T) []string {
 		"XDG_CACHE_HOME=" + filepath.Join(home, ".cache"),
 		"XDG_CONFIG_HOME=" + filepath.Join(home, ".config"),
 		"DBUS_SESSION_BUS_ADDRESS=unix:path=" + filepath.Join(home, "no-bus"),
-		"JWTSESSION_BASE_URL=", "JWTSESSION_EMAIL=", "JWTSESSION_PASSWORD=", "JWTSESSION_PROFILE=",
+		"JWTSESSION_BASE_URL=", "JWTSESSION_EMAIL=", "JWTSESSION_PASSWORD=", "JWTSESSION_PROFILE=", "JWTSESSION_PROTOCOL=", "JWTSESSION_CODE=",
 	}
 }
 
 // withoutEmpty is the environment without the variables of the command that its
-// last word on them leaves empty. The command takes an empty one for a mistake.
+// last word on them leaves empty. The command takes an empty one for a mistake, but
+// where it is a protocol's own.
 func withoutEmpty(environment []string) []string {
 	last := map[string]string{}
 	for _, variable := range environment {
@@ -38,7 +39,7 @@ func withoutEmpty(environment []string) []string {
 	}
 	return slices.DeleteFunc(environment, func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return strings.HasPrefix(name, "JWTSESSION_") && last[name] == ""
+		return strings.HasPrefix(name, "JWTSESSION_") && !strings.HasPrefix(name, extraVariable) && last[name] == ""
 	})
 }
 

@@ -10,19 +10,7 @@ import (
 )
 
 func newCacheCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "cache",
-		Short: "Clear the cache of sessions",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return unknownCommand(cmd, args[0])
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newCacheClearCommand())
-	return cmd
+	return newGroup("cache", "Clear the cache of sessions", newCacheClearCommand())
 }
 
 func newCacheClearCommand() *cobra.Command {

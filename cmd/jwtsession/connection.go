@@ -76,13 +76,14 @@ func (a *account) httpClient() *http.Client {
 	if a.verbose == nil {
 		return &http.Client{Transport: transport}
 	}
-	return &http.Client{Transport: narrator{transport, a.verbose}}
+	return &http.Client{Transport: narrator{transport, a.verbose, a.shownPath}}
 }
 
 // narrator tells of each call what it was, what came back, and how long it took.
 type narrator struct {
 	http.RoundTripper
-	out io.Writer
+	out       io.Writer
+	shownPath func(*http.Request) string
 }
 
 func (n narrator) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -92,7 +93,7 @@ func (n narrator) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		answer = fmt.Sprintf("%d %s", res.StatusCode, http.StatusText(res.StatusCode))
 	}
-	fmt.Fprintf(n.out, "jwtsession: %s %s: %s, %d ms\n", req.Method, printable(req.URL.Path), answer, time.Since(begin).Milliseconds())
+	fmt.Fprintf(n.out, "jwtsession: %s %s: %s, %d ms\n", req.Method, printable(n.shownPath(req)), answer, time.Since(begin).Milliseconds())
 	return res, err
 }
 

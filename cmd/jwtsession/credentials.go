@@ -17,33 +17,58 @@ import (
 	"golang.org/x/term"
 
 	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/internal/exchange"
 )
 
-// passwordSource is where a password comes from.
-type passwordSource struct {
+const thePassword = "the password"
+
+// secretSource is where a password, or something like it, comes from.
+type secretSource struct {
 	from string // in words
 	read func(context.Context) (string, error)
 }
 
-// Retrieve implements [jwtsession.CredentialsProvider].
+// Retrieve implements [jwtsession.CredentialsProvider]. It has no one-time code:
+// that is asked for only once it is known that there is a sign-in.
 func (a *account) Retrieve(ctx context.Context) (jwtsession.Credentials, error) {
+	c, err := a.retrievePassword(ctx)
+	if err == nil {
+		c.Extra, err = a.retrieveExtra(ctx, c.Email)
+	}
+	if err != nil {
+		return jwtsession.Credentials{}, &usageError{err}
+	}
+	return c, nil
+}
+
+// retrievePassword reads the account's name and its password, as far as the
+// protocol wants them.
+func (a *account) retrievePassword(ctx context.Context) (jwtsession.Credentials, error) {
+	c := jwtsession.Credentials{Email: a.email.value}
+	wantsEmail := a.protocol.wants(exchange.Email)
+	if !a.protocol.wants(exchange.Password) {
+		if wantsEmail && c.Email == "" {
+			return c, errors.New("there is no e-mail address: set JWTSESSION_EMAIL")
+		}
+		return c, nil
+	}
 	if a.password == nil {
 		return a.retrieveFromKeyring(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	password, err := a.password.read(ctx)
+	var err error
+	c.Password, err = a.password.read(ctx)
 	switch {
 	case err != nil:
-	case password == "":
+	case c.Password == "":
 		err = fmt.Errorf("the password of %s is empty", a.password.from)
-	case a.email.value == "":
+	case c.Email == "" && wantsEmail:
 		err = fmt.Errorf("there is a password (%s) but no e-mail address: set JWTSESSION_EMAIL", a.password.from)
 	default:
-		a.oddity.Store(oddityOf(password))
-		return jwtsession.Credentials{Email: a.email.value, Password: password}, nil
+		a.oddity.Store(oddityOf(c.Password))
 	}
-	return jwtsession.Credentials{}, &usageError{err}
+	return c, err
 }
 
 func (a *account) retrieveFromKeyring(ctx context.Context) (jwtsession.Credentials, error) {
@@ -53,14 +78,17 @@ func (a *account) retrieveFromKeyring(ctx context.Context) (jwtsession.Credentia
 		return credentials, nil
 	}
 	what, variables := "there are no credentials", "JWTSESSION_EMAIL and JWTSESSION_PASSWORD"
-	if a.email.value != "" {
+	switch {
+	case a.email.value != "":
 		what, variables = fmt.Sprintf("there is no password for %s (%s)", a.email.value, a.email.from), passwordVariable
+	case !a.protocol.wants(exchange.Email):
+		what, variables = "there is no password", passwordVariable
 	}
 	ways := fmt.Sprintf("%s: set %s, or write a profile (see jwtsession --help), or store them with: jwtsession login", what, variables)
 	if errors.Is(err, errNoLogin) {
-		return jwtsession.Credentials{}, &usageError{errors.New(ways)}
+		return credentials, errors.New(ways)
 	}
-	return jwtsession.Credentials{}, &usageError{fmt.Errorf("%s (%w)", ways, err)}
+	return credentials, fmt.Errorf("%s (%w)", ways, err)
 }
 
 // oddityOf says what may be wrong with a password that the server has refused: what
@@ -91,43 +119,43 @@ func (a *account) emailFrom() string { return a.email.or(setting{"", "keyring"})
 // longestPassword bounds what is read: a mistaken file may be of any size.
 const longestPassword = 64 << 10
 
-// passwordIn is the content of a file or an output, without the end of its line.
-func passwordIn(r io.Reader, from string) (string, error) {
+// secretIn is the content of a file or an output, without the end of its line.
+func secretIn(what string, r io.Reader, from string) (string, error) {
 	content, err := io.ReadAll(io.LimitReader(r, longestPassword+1))
 	if err != nil {
-		return "", fmt.Errorf("read the password (%s): %w", from, err)
+		return "", fmt.Errorf("read %s (%s): %w", what, from, err)
 	}
 	if len(content) > longestPassword {
-		return "", fmt.Errorf("what is there for a password (%s) is longer than %d bytes", from, longestPassword)
+		return "", fmt.Errorf("what is there for %s (%s) is longer than %d bytes", what, from, longestPassword)
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), nil
 }
 
 // passwordFromInput reads the password once: there is no second time.
-func passwordFromInput(stdin io.Reader) *passwordSource {
+func passwordFromInput(stdin io.Reader) *secretSource {
 	const from = "standard input"
-	read := sync.OnceValues(func() (string, error) { return passwordIn(stdin, from) })
-	return &passwordSource{from, func(context.Context) (string, error) { return read() }}
+	read := sync.OnceValues(func() (string, error) { return secretIn(thePassword, stdin, from) })
+	return &secretSource{from, func(context.Context) (string, error) { return read() }}
 }
 
-func passwordFromFile(path, from string) *passwordSource {
-	return &passwordSource{from, func(context.Context) (string, error) {
+func secretFromFile(what, path, from string) *secretSource {
+	return &secretSource{from, func(context.Context) (string, error) {
 		content, err := readFile(path)
 		if err != nil {
-			return "", fmt.Errorf("read the password (%s): %w", from, err)
+			return "", fmt.Errorf("read %s (%s): %w", what, from, err)
 		}
-		return passwordIn(bytes.NewReader(content), from)
+		return secretIn(what, bytes.NewReader(content), from)
 	}}
 }
 
-// passwordFromCommand runs the command in the shell of the system. What it has to
+// secretFromCommand runs the command in the shell of the system. What it has to
 // say to a person goes to stderr: to a terminal as it is, and else by way of this
 // process, so that nothing it leaves behind holds the caller's.
-func passwordFromCommand(command, from string, stderr io.Writer) *passwordSource {
+func secretFromCommand(what, command, from string, stderr io.Writer) *secretSource {
 	if !isTerminal(stderr) {
 		stderr = struct{ io.Writer }{stderr}
 	}
-	return &passwordSource{from, func(ctx context.Context) (string, error) {
+	return &secretSource{from, func(ctx context.Context) (string, error) {
 		shell := exec.CommandContext(ctx, "sh", "-c", command)
 		if runtime.GOOS == "windows" {
 			shell = exec.CommandContext(ctx, "cmd", "/C", command)
@@ -139,21 +167,21 @@ func passwordFromCommand(command, from string, stderr io.Writer) *passwordSource
 		output, err := shell.Output()
 		switch {
 		case ctx.Err() != nil:
-			return "", fmt.Errorf("the password command (%s) took too long, and was ended (%w): see --timeout", from, ctx.Err())
+			return "", fmt.Errorf("the command for %s (%s) took too long, and was ended (%w): see --timeout", what, from, ctx.Err())
 		case err != nil && !errors.Is(err, exec.ErrWaitDelay): // what it has left running may go on
-			return "", fmt.Errorf("the password command (%s) failed: %w", from, err)
+			return "", fmt.Errorf("the command for %s (%s) failed: %w", what, from, err)
 		}
-		return passwordIn(bytes.NewReader(output), from)
+		return secretIn(what, bytes.NewReader(output), from)
 	}}
 }
 
 // withoutSecrets is an environment for another program: without the passwords,
 // and without the variables that it is to have anew.
 func withoutSecrets(environment []string, anew ...string) []string {
-	out := append(anew, passwordVariable, redisPasswordVariable, clientSecretVariable)
+	out := append(anew, passwordVariable, codeVariable, redisPasswordVariable, clientSecretVariable)
 	return slices.DeleteFunc(environment, func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains(out, name)
+		return slices.Contains(out, name) || strings.HasPrefix(name, extraVariable)
 	})
 }
 

@@ -33,8 +33,9 @@ outlives it needs "jwtsession proxy", or has to ask for a token itself. The
 command's signals and its exit code are its own; if it cannot be run the exit
 code is 126, and if there is no such command, 127.
 
-JWTSESSION_BASE_URL, JWTSESSION_EMAIL and JWTSESSION_PROFILE are in its
-environment as well, as they were found; JWTSESSION_PASSWORD and
+JWTSESSION_BASE_URL, JWTSESSION_PROTOCOL, JWTSESSION_EMAIL and
+JWTSESSION_PROFILE are in its environment as well, as they were found;
+JWTSESSION_PASSWORD, JWTSESSION_CODE, JWTSESSION_EXTRA_... and
 JWTSESSION_REDIS_PASSWORD are taken out of it.`,
 		Example: `  jwtsession exec -- ./report.py
   jwtsession exec --env API_TOKEN -- make publish`,
@@ -79,10 +80,13 @@ func (a *account) environmentOf(own []string, variable, token string) []string {
 	if a.email.value != "" {
 		anew[emailSetting.variable()] = a.email.value
 	}
+	if a.protocol.name.from != "default" && a.protocol.isNamed {
+		anew[protocolSetting.variable()] = a.protocol.name.value
+	}
 	if a.profile.value != "" {
 		anew[profileVariable] = a.profile.value
 	}
-	own = withoutSecrets(own, slices.Collect(maps.Keys(anew))...)
+	own = withoutSecrets(own, append(slices.Collect(maps.Keys(anew)), protocolSetting.variable())...)
 	for _, name := range slices.Sorted(maps.Keys(anew)) {
 		own = append(own, name+"="+anew[name])
 	}

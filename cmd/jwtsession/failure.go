@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/internal/exchange"
 )
 
 // advisedError is an error, and what to do about it.
@@ -50,8 +51,9 @@ func (a *account) explain(err error) error {
 	case errors.As(err, &name):
 		return advise(0, "check %s", where)
 	case errors.Is(err, jwtsession.ErrInvalidCredentials):
-		oddity, _ := a.oddity.Load().(string)
-		return advise(0, "the e-mail address is that of %s, and the password that of %s%s", a.emailFrom(), a.passwordFrom(), oddity)
+		return advise(0, "%s", a.credentialsFrom())
+	case errors.Is(err, jwtsession.ErrOneTimeCode):
+		return &usageError{a.noCode()}
 	case isAnswer && api.StatusCode == http.StatusNotFound:
 		return advise(0, "it is %s (%s)", a.baseURL.value, a.baseURL.from) // "check the base URL" has been said
 	case isAnswer && !api.Temporary(), errors.Is(err, jwtsession.ErrMalformedToken):
@@ -60,4 +62,30 @@ func (a *account) explain(err error) error {
 		return advise(0, "check the network and %s", where)
 	}
 	return err
+}
+
+// credentialsFrom says where all is from that was sent to sign in.
+func (a *account) credentialsFrom() string {
+	oddity, _ := a.oddity.Load().(string)
+	var all []string
+	add := func(name, what, from string) {
+		if !a.protocol.wants(name) {
+			return
+		}
+		verb := " is that of "
+		if len(all) > 0 {
+			verb = " that of "
+		}
+		all = append(all, what+verb+from)
+	}
+	add(exchange.Email, "the e-mail address", a.emailFrom())
+	add(exchange.Password, "the password", a.passwordFrom()+oddity)
+	add(exchange.Code, "the one-time code", a.codeFrom())
+	for _, name := range a.protocol.extra() {
+		add(name, "{"+name+"}", a.extraFrom(name))
+	}
+	if n := len(all); n > 1 {
+		all[n-1] = "and " + all[n-1]
+	}
+	return strings.Join(all, ", ")
 }

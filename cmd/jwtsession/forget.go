@@ -40,14 +40,11 @@ func (a *account) entryKey(ctx context.Context, credentials jwtsession.Credentia
 	ctx, found := context.WithCancel(ctx)
 	defer found()
 	keys := make(chan string, 1)
-	ts, err := jwtsession.New(jwtsession.Config{
-		BaseURL:     a.baseURL.value,
-		Credentials: credentials,
-		HTTPClient:  &http.Client{Transport: noCalls{func() {}}},
-		Cache:       keyFinder{keys, found},
-		CacheKey:    a.cacheKey,
-		Timeout:     a.timeout,
-	})
+	config := a.config()
+	config.Credentials = credentials
+	config.HTTPClient = &http.Client{Transport: noCalls{}}
+	config.Cache = keyFinder{keys, found}
+	ts, err := jwtsession.New(config)
 	if err != nil {
 		return "", &usageError{err}
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/zalando/go-keyring"
@@ -12,7 +15,8 @@ import (
 )
 
 // The keyring has, for each API that somebody has logged in to, the password of
-// each e-mail address, and which address was the last.
+// each e-mail address, what else its protocol wants of it, and which address was
+// the last.
 const lastLogin = "last login"
 
 // longestKeyringCall leaves a person the time to unlock the keyring.
@@ -34,22 +38,45 @@ func loadLogin(ctx context.Context, baseURL, email string) (jwtsession.Credentia
 		}
 	}
 	password, err := askKeyring(ctx, func() (string, error) { return keyring.Get(service, email) })
+	if email == nameless {
+		email = ""
+	}
 	return jwtsession.Credentials{Email: email, Password: password}, err
 }
 
+// nameless stands for an account without an e-mail address.
+const nameless = "no address"
+
+// loadExtra returns what login has stored for the account by this name.
+func loadExtra(ctx context.Context, baseURL, email, name string) (string, error) {
+	return askKeyring(ctx, func() (string, error) { return keyring.Get(keyringService(baseURL), extraOf(name, email)) })
+}
+
+func extraOf(name, email string) string { return name + " of " + cmp.Or(email, nameless) }
+
 // storeLogin stores a login, as the last one.
 func storeLogin(ctx context.Context, baseURL string, c jwtsession.Credentials) error {
-	service := keyringService(baseURL)
+	service, user := keyringService(baseURL), cmp.Or(c.Email, nameless)
 	_, err := askKeyring(ctx, func() (string, error) {
-		return "", errors.Join(keyring.Set(service, c.Email, c.Password), keyring.Set(service, lastLogin, c.Email))
+		for _, name := range slices.Sorted(maps.Keys(c.Extra)) {
+			if err := keyring.Set(service, extraOf(name, c.Email), c.Extra[name]); err != nil {
+				return "", err
+			}
+		}
+		return "", errors.Join(keyring.Set(service, user, c.Password), keyring.Set(service, lastLogin, user))
 	})
 	return err
 }
 
 // forgetLogin removes a login. That there is none is no error.
-func forgetLogin(ctx context.Context, baseURL, email string) error {
-	service := keyringService(baseURL)
+func forgetLogin(ctx context.Context, baseURL string, c jwtsession.Credentials) error {
+	service, email := keyringService(baseURL), cmp.Or(c.Email, nameless)
 	_, err := askKeyring(ctx, func() (string, error) {
+		for name := range c.Extra {
+			if err := keyring.Delete(service, extraOf(name, c.Email)); err != nil && !errors.Is(err, keyring.ErrNotFound) {
+				return "", err
+			}
+		}
 		if last, err := keyring.Get(service, lastLogin); err == nil && last == email {
 			if err := keyring.Delete(service, lastLogin); err != nil {
 				return "", err

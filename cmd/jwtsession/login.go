@@ -1,19 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/internal/exchange"
 )
 
 func newLoginCommand() *cobra.Command {
@@ -21,17 +19,17 @@ func newLoginCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login",
 		Short: "Store an e-mail address and a password in the keyring",
-		Long: `Ask for the e-mail address and the password, try them by signing in, and store
-them in the operating system's keyring: the macOS Keychain, the Windows
-Credential Manager, or a Secret Service such as gnome-keyring or KWallet. All
-other commands find them there.
+		Long: `Ask for the e-mail address and the password, and for whatever else the protocol
+wants, try them by signing in, and store them in the operating system's keyring:
+the macOS Keychain, the Windows Credential Manager, or a Secret Service such as
+gnome-keyring or KWallet. All other commands find them there.
 
 The keyring holds one password for each e-mail address of each API. Of an API
 with several, --email or JWTSESSION_EMAIL chooses; else the last login counts.
 "jwtsession logout --forget" removes one.
 
 With --profile and a name that is new, it makes a profile of that name, with the
-e-mail address and, if one was given, the base URL.`,
+e-mail address and, if they were given, the base URL and the protocol.`,
 		Example: `  jwtsession login
   jwtsession login --profile work --base-url https://api.example.com/v1
   pass show api | jwtsession login --email clerk@example.com --password-stdin`,
@@ -66,9 +64,11 @@ func (f *accountFlags) takeNewProfile() error {
 
 // saveProfile makes a profile of the login.
 func (a *account) saveProfile(cmd *cobra.Command, name string) error {
-	p := profile{emailSetting: a.email.value}
-	if a.baseURL.from != "default" {
-		p[baseURLSetting] = a.baseURL.value
+	p := profile{values: map[settingName]string{}}
+	for name, s := range map[settingName]setting{emailSetting: a.email, baseURLSetting: a.baseURL, protocolSetting: a.protocol.name} {
+		if s.value != "" && s.from != "default" {
+			p.values[name] = s.value
+		}
 	}
 	path, err := addProfile(name, p)
 	if err != nil {
@@ -79,8 +79,7 @@ func (a *account) saveProfile(cmd *cobra.Command, name string) error {
 }
 
 func (a *account) login(cmd *cobra.Command, fromInput bool) error {
-	stdin, isFile := cmd.InOrStdin().(*os.File)
-	if !fromInput && !isTerminal(cmd.InOrStdin()) {
+	if !fromInput && a.person.terminal == nil {
 		return &usageError{errors.New("there is no terminal to ask at: give --email and --password-stdin")}
 	}
 	// Whoever has no keyring should learn it before the password is asked for.
@@ -88,55 +87,94 @@ func (a *account) login(cmd *cobra.Command, fromInput bool) error {
 		return fmt.Errorf("%w; set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or use --password-file or --password-command instead of a login", err)
 	}
 
-	var c jwtsession.Credentials
-	var err error
-	if fromInput {
-		c, err = a.Retrieve(cmd.Context())
-	} else if isFile {
-		c, err = a.ask(stdin, cmd.ErrOrStderr())
-	}
+	c, typed, err := a.enter(cmd.Context(), fromInput)
 	if err != nil {
 		return err
 	}
-	a.email, a.password = setting{c.Email, "what was entered"}, &passwordSource{"what was entered", func(context.Context) (string, error) { return c.Password, nil }}
-	ts, closeAll, err := a.open(cmd.Context())
+	a.email, a.password = setting{c.Email, entered}, &secretSource{entered, func(context.Context) (string, error) { return c.Password, nil }}
+	credentials := &given{Credentials: c}
+	ts, closeAll, err := a.open(cmd.Context(), func(config *jwtsession.Config) { config.Credentials = credentials })
 	if err != nil {
 		return err
 	}
-	_, err = ts.TokenContext(cmd.Context())
+	_, err = a.tokenOf(cmd.Context(), ts, credentials)
 	closeAll()
 	if err != nil {
 		return a.explain(err)
 	}
+	c.Extra = typed
 	if err := storeLogin(cmd.Context(), a.baseURL.value, c); err != nil {
 		return fmt.Errorf("signed in at %s, but %w", a.host(), err)
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "Signed in at %s as %s. The password is in the keyring now.\n", a.host(), printable(c.Email))
+	what := "The password is"
+	if !a.protocol.wants(exchange.Password) || len(typed) > 0 {
+		what = "The credentials are"
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "Signed in at %s%s. %s in the keyring now.\n", a.host(), as(c.Email), what)
 	return err
 }
 
-// ask asks at the terminal, and shows the e-mail address only.
-func (a *account) ask(terminal *os.File, prompt io.Writer) (jwtsession.Credentials, error) {
-	c := jwtsession.Credentials{Email: a.email.value}
-	if c.Email == "" {
-		fmt.Fprintf(prompt, "E-mail address at %s: ", a.host())
-		line, err := bufio.NewReader(terminal).ReadString('\n')
-		if err != nil && line == "" {
-			return c, fmt.Errorf("read the e-mail address: %w", err)
+const entered = "what was entered"
+
+// as names an account, if it has a name.
+func as(email string) string {
+	if email == "" {
+		return ""
+	}
+	return " as " + printable(email)
+}
+
+// enter returns the credentials, and what was typed of what the protocol wants by
+// names of its own.
+func (a *account) enter(ctx context.Context, fromInput bool) (c jwtsession.Credentials, typed map[string]string, err error) {
+	if fromInput {
+		c, err = a.Retrieve(ctx)
+		return c, nil, err
+	}
+	if c, err = a.ask(); err != nil {
+		return c, nil, err
+	}
+	typed = map[string]string{}
+	for _, name := range a.protocol.extra() {
+		if a.extra[name] != nil {
+			continue
 		}
-		c.Email = strings.TrimSpace(line)
+		if typed[name], err = a.person.askHidden("{" + name + "} of the protocol " + a.protocol.name.value); err != nil {
+			return c, nil, err
+		}
+		a.extra[name] = &secretSource{entered, func(context.Context) (string, error) { return typed[name], nil }}
 	}
-	fmt.Fprintf(prompt, "Password of %s: ", printable(c.Email))
-	password, err := readHidden(terminal)
-	fmt.Fprintln(prompt)
-	if err != nil {
-		return c, fmt.Errorf("read the password: %w", err)
+	c.Extra, err = a.retrieveExtra(ctx, c.Email)
+	return c, typed, err
+}
+
+// ask asks for the e-mail address and the password, as far as the protocol wants
+// them.
+func (a *account) ask() (c jwtsession.Credentials, err error) {
+	c.Email = a.email.value
+	wantsEmail, wantsPassword := a.protocol.wants(exchange.Email), a.protocol.wants(exchange.Password)
+	if c.Email == "" && wantsEmail {
+		if c.Email, err = a.person.ask("E-mail address at " + a.host()); err != nil {
+			return c, err
+		}
 	}
-	c.Password = string(password)
-	if c.Email == "" || c.Password == "" {
+	if wantsPassword {
+		if c.Password, err = a.person.askHidden("Password" + of(c.Email)); err != nil {
+			return c, err
+		}
+	}
+	if c.Email == "" && wantsEmail || c.Password == "" && wantsPassword {
 		return c, &usageError{errors.New("a login needs an e-mail address and a password")}
 	}
 	return c, nil
+}
+
+// of names an account, if it has a name.
+func of(email string) string {
+	if email == "" {
+		return ""
+	}
+	return " of " + printable(email)
 }
 
 // readHidden reads a line that the terminal does not show. Whatever ends the

@@ -36,16 +36,26 @@ func flagError(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// nearestFlag is the flag that somebody meant who wrote name, as cobra finds the
-// command; empty if there is none like it.
+// nearestFlag is the flag that somebody meant who wrote name; empty if there is
+// none like it.
 func nearestFlag(cmd *cobra.Command, name string) string {
-	names := cobra.Command{SuggestionsMinimumDistance: likeness}
+	var names []string
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
 		if !flag.Hidden {
-			names.AddCommand(&cobra.Command{Use: flag.Name, Run: func(*cobra.Command, []string) {}})
+			names = append(names, flag.Name)
 		}
 	})
-	if near := names.SuggestionsFor(name); len(near) > 0 {
+	return nearest(name, names)
+}
+
+// nearest is the one of the names that somebody meant who wrote name, as cobra
+// finds the command; empty if there is none like it.
+func nearest(name string, names []string) string {
+	all := cobra.Command{SuggestionsMinimumDistance: likeness}
+	for _, known := range names {
+		all.AddCommand(&cobra.Command{Use: known, Run: func(*cobra.Command, []string) {}})
+	}
+	if near := all.SuggestionsFor(name); len(near) > 0 {
 		return near[0]
 	}
 	return ""

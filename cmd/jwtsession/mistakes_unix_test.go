@@ -15,9 +15,9 @@ import (
 // none would send the password to another API.
 func TestAnEmptyValueIsAMistakeAndNoDefault(t *testing.T) {
 	b := newBox(t)
-	variables := []string{passwordVariable, profileVariable, redisPasswordVariable, clientSecretVariable}
+	variables := []string{passwordVariable, codeVariable, profileVariable, redisPasswordVariable, clientSecretVariable}
 	for _, s := range settingFlags {
-		if s.name != passwordCommandSetting {
+		if s.name != passwordCommandSetting && s.name != codeCommandSetting {
 			variables = append(variables, s.name.variable())
 		}
 		code, _, stderr := b.run(t, "token", "--"+s.name.flag(), "")

@@ -41,7 +41,7 @@ func TestAPasswordCommandThatTakesTooLongEndsWithAllThatItStarted(t *testing.T) 
 		t.Errorf("it took %v until nobody held standard error", took)
 	}
 	if code := cmd.ProcessState.ExitCode(); code != exitUsage || !strings.Contains(string(text), "asking\n") ||
-		!strings.Contains(string(text), "the password command (--password-command) took too long") || strings.Contains(string(text), "network") {
+		!strings.Contains(string(text), "the command for the password (--password-command) took too long") || strings.Contains(string(text), "network") {
 		t.Errorf("got code %d and %q, want %d, and an error of the command", code, text, exitUsage)
 	}
 	content, err := os.ReadFile(pids)

@@ -13,10 +13,16 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/spf13/cobra"
+
+	"github.com/jwtsession/jwtsession"
 )
 
 // profile is a table of the configuration file: an account by a name.
-type profile map[settingName]string
+type profile struct {
+	values   map[settingName]string
+	protocol *jwtsession.Protocol // that [name.protocol] describes; nil: values has its name, or nothing
+	extra    map[string]string    // that [name.extra] has
+}
 
 const defaultProfile = "default"
 
@@ -29,7 +35,15 @@ directory: ~/.config, on macOS ~/Library/Application Support, on Windows
   email = "clerk@example.com"
   base_url = "https://api.example.com/v1"
   password_command = "pass show work"  # or password_file = "work.password"
-  cache = "keyring"`
+  cache = "keyring"
+Another API than PacerPro's has its protocol there by name, or describes it in a
+table of its own, which "jwtsession protocols NAME" shows for those that there
+are, and "jwtsession protocol try" tries:
+  [lab]
+  base_url = "https://lab.example.com"
+  protocol = "supabase"  # or a table [lab.protocol]
+  [lab.extra]
+  apikey_command = "pass show lab-key"  # or apikey = "..." or apikey_file`
 
 // configurationFile returns the path of the file with the profiles.
 func configurationFile() (string, error) {
@@ -58,39 +72,89 @@ func loadProfiles() (profiles map[string]profile, path string, err error) {
 		return nil, path, fmt.Errorf("read the profiles: %w", err)
 	}
 	const advice = "profiles are tables such as [work], see jwtsession --help"
-	if _, err = toml.NewDecoder(file).Decode(&profiles); err != nil {
+	tables := map[string]toml.Primitive{}
+	read, err := toml.NewDecoder(file).Decode(&tables)
+	if err != nil {
 		return nil, path, fmt.Errorf("%s: %w; %s", path, err, advice)
 	}
-	for _, name := range slices.Sorted(maps.Keys(profiles)) {
-		if profiles[name] == nil { // what the decoder makes of a value
+	profiles = map[string]profile{}
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		if read.Type(name) != "Hash" {
 			return nil, path, fmt.Errorf("%s: %s is no profile; %s", path, name, advice)
 		}
-		if err := profiles[name].validate(name); err != nil {
+		if profiles[name], err = readProfile(read, name, tables[name]); err != nil {
 			return nil, path, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return profiles, path, nil
 }
 
-func (p profile) validate(name string) error {
-	for _, key := range slices.Sorted(maps.Keys(p)) {
+// readProfile reads a profile's table.
+func readProfile(read toml.MetaData, name string, table toml.Primitive) (profile, error) {
+	p := profile{values: map[settingName]string{}}
+	keys := map[settingName]toml.Primitive{}
+	if err := read.PrimitiveDecode(table, &keys); err != nil {
+		return p, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		var err error
+		var text string
+		isTable := read.Type(name, string(key)) == "Hash"
 		switch {
 		case key == "password":
-			return errors.New("it has a password in it: take it out, and use password_command, password_file or jwtsession login")
+			err = errors.New("it has a password in it: take it out, and use password_command, password_file or jwtsession login")
+		case key == protocolSetting && isTable:
+			p.protocol, err = readProtocol(read, name, keys[key])
+			text = "[" + name + ".protocol]"
+		case key == extraTable && isTable:
+			err = read.PrimitiveDecode(keys[key], &p.extra)
+		case key == extraTable:
+			err = fmt.Errorf("%s.%s is no table: write [%s.%s], and names and values below it", name, key, name, key)
 		case !slices.ContainsFunc(settingFlags, func(s settingFlag) bool { return s.name == key }):
-			return fmt.Errorf("nothing is called %s.%s: a profile has %s", name, key, inWords(profileKeys()))
-		case p[key] == "":
-			return fmt.Errorf("%s.%s is empty: give it a value, or take it out", name, key)
+			err = unknownKey([]toml.Key{{name, string(key)}}, profileKeys())
+		default:
+			if err = read.PrimitiveDecode(keys[key], &text); err == nil && text == "" {
+				err = fmt.Errorf("%s.%s is empty: give it a value, or take it out", name, key)
+			}
+		}
+		if err != nil {
+			return p, err
+		}
+		if key != extraTable {
+			p.values[key] = text
 		}
 	}
-	return nil
+	return p, nil
+}
+
+// extraTable is the key of the table with what a protocol wants by names of its
+// own.
+const extraTable settingName = "extra"
+
+// readProtocol reads a description in a profile.
+func readProtocol(read toml.MetaData, name string, table toml.Primitive) (*jwtsession.Protocol, error) {
+	var d description
+	if err := read.PrimitiveDecode(table, &d); err != nil {
+		return nil, err
+	}
+	unread := slices.DeleteFunc(read.Undecoded(), func(key toml.Key) bool {
+		return len(key) < 3 || key[0] != name || key[1] != string(protocolSetting)
+	})
+	if err := unknownKey(unread, descriptionKeys); err != nil {
+		return nil, err
+	}
+	p, err := d.protocol()
+	if err != nil {
+		return nil, fmt.Errorf("%s.%s.%w", name, protocolSetting, err)
+	}
+	return &p, nil
 }
 
 func profileKeys() (keys []string) {
 	for _, s := range settingFlags {
 		keys = append(keys, string(s.name))
 	}
-	return keys
+	return append(keys, string(extraTable))
 }
 
 // findProfile returns what the profile has to say that --profile or the
@@ -112,8 +176,11 @@ func findProfile(flag string, stderr io.Writer) (settings, setting, error) {
 	case !found:
 		return settings{}, setting{}, fmt.Errorf("no profile %q (%s): %s has %s", name.value, name.from, path,
 			strings.Join(slices.Sorted(maps.Keys(profiles)), ", "))
-	case p[passwordFileSetting] != "" && p[passwordCommandSetting] != "":
-		return settings{}, setting{}, fmt.Errorf("profile %q in %s has both password_file and password_command: leave one", name.value, path)
+	}
+	for _, two := range [][2]settingName{{passwordFileSetting, passwordCommandSetting}, {codeFileSetting, codeCommandSetting}} {
+		if p.values[two[0]] != "" && p.values[two[1]] != "" {
+			return settings{}, setting{}, fmt.Errorf("profile %q in %s has both %s and %s: leave one", name.value, path, two[0], two[1])
+		}
 	}
 	return p.settings("profile "+name.value, filepath.Dir(path), stderr), setting{name.value, path}, nil
 }
@@ -121,20 +188,17 @@ func findProfile(flag string, stderr io.Writer) (settings, setting, error) {
 // settings are what the profile has to say. Its file names are relative to
 // directory.
 func (p profile) settings(from, directory string, stderr io.Writer) settings {
-	s := settings{values: map[settingName]setting{}}
-	for name, value := range p {
+	s := settings{values: map[settingName]setting{}, described: p.protocol, extra: map[string]setting{}, directory: directory}
+	for name, value := range p.values {
 		if name.isPath() {
 			value = absolute(value, directory)
 		}
 		s.values[name] = setting{value, from}
 	}
-	file, command := s.values[passwordFileSetting].value, s.values[passwordCommandSetting].value
-	switch {
-	case file != "":
-		s.password = passwordFromFile(file, "password_file "+file+" of "+from)
-	case command != "":
-		s.password = passwordFromCommand(command, "password_command of "+from, stderr)
+	for name, value := range p.extra {
+		s.extra[extraKey(name)] = setting{value, "extra." + name + " of " + from}
 	}
+	s.findSecrets(stderr)
 	return s
 }
 

@@ -36,7 +36,11 @@ star: the one that JWTSESSION_PROFILE names, or else the one named default.
 				return &usageError{err}
 			}
 			if output.value == "json" {
-				return printJSON(cmd.OutOrStdout(), profiles)
+				shown := map[string]map[string]any{}
+				for name, p := range profiles {
+					shown[name] = p.shown()
+				}
+				return printJSON(cmd.OutOrStdout(), shown)
 			}
 			if len(profiles) == 0 {
 				_, err := fmt.Fprintf(cmd.OutOrStdout(), "There are none in %s\n", path)
@@ -50,8 +54,8 @@ star: the one that JWTSESSION_PROFILE names, or else the one named default.
 					star = "*"
 				}
 				p := profiles[name]
-				fmt.Fprintf(table, "%s %s\t%s\t%s\t%s\n", star, printable(name), printable(p[emailSetting]),
-					printable(cmp.Or(p[baseURLSetting], jwtsession.DefaultBaseURL)), p.passwordFrom())
+				fmt.Fprintf(table, "%s %s\t%s\t%s\t%s\n", star, printable(name), printable(p.values[emailSetting]),
+					printable(cmp.Or(p.values[baseURLSetting], jwtsession.DefaultBaseURL)), p.passwordFrom())
 			}
 			return table.Flush()
 		},
@@ -63,11 +67,23 @@ star: the one that JWTSESSION_PROFILE names, or else the one named default.
 // passwordFrom says which key of the profile has the password's place.
 func (p profile) passwordFrom() string {
 	for _, name := range []settingName{passwordFileSetting, passwordCommandSetting} {
-		if p[name] != "" {
+		if p.values[name] != "" {
 			return string(name)
 		}
 	}
 	return "keyring or environment"
+}
+
+// shown is what the profile has, but for what may be secret.
+func (p profile) shown() map[string]any {
+	all := map[string]any{}
+	for name, value := range p.values {
+		all[string(name)] = value
+	}
+	if p.extra != nil {
+		all[string(extraTable)] = slices.Sorted(maps.Keys(p.extra))
+	}
+	return all
 }
 
 // addProfile writes a new profile at the end of the file, whose other content
@@ -86,7 +102,7 @@ func addProfile(name string, p profile) (path string, err error) {
 	if len(content) > 0 {
 		b.WriteString("\n")
 	}
-	if err := toml.NewEncoder(&b).Encode(map[string]profile{name: p}); err != nil {
+	if err := toml.NewEncoder(&b).Encode(map[string]map[settingName]string{name: p.values}); err != nil {
 		return path, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

@@ -66,7 +66,7 @@ another host (Python's urllib does not: have it follow none); or in the header
 Jwtsession-Secret with --keep-authorization. These are refused:
   a Host header that is not the proxy's, which a web page could send by way of
   DNS; CONNECT, TRACE and targets elsewhere; a path with ".." and the paths of
-  the session API, whose calls would end the session of all clients, in any
+  the protocol, whose calls would end the session of all clients, in any
   spelling
 and, from who has not shown the secret,
   requests of web pages of other sites (Origin, Referer, Sec-Fetch-Site), and of
@@ -158,6 +158,9 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 		if _, err := a.Retrieve(ctx); err != nil { // without credentials it would sign nobody in
 			return err
 		}
+		if err := a.beginByHand(ctx); err != nil {
+			return err
+		}
 		names = append(names, a.name)
 	}
 	o.Metrics = proxy.NewMetrics(names...)
@@ -169,7 +172,7 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 			return err
 		}
 		a.closeSource = closeSource
-		o.APIs = append(o.APIs, proxy.API{Name: a.name, BaseURL: a.baseURL.value, Source: source, Transport: a.proxyTransport()})
+		o.APIs = append(o.APIs, proxy.API{Name: a.name, BaseURL: a.baseURL.value, Source: source, Transport: a.proxyTransport(), ProtocolPaths: a.protocol.paths()})
 	}
 	if running.Proxy, err = proxy.Listen(o.Config); err != nil {
 		return err
@@ -250,7 +253,7 @@ func (o *proxyOptions) accounts(cmd *cobra.Command, flags *accountFlags) ([]*pro
 		return nil, &usageError{err}
 	}
 	var all []*proxiedAccount
-	for _, name := range []string{"base-url", "email", "password-file", "password-command", "password-stdin"} {
+	for _, name := range []string{"base-url", "protocol", "email", "password-file", "password-command", "password-stdin", "code-file", "code-command"} {
 		if cmd.Flags().Changed(name) {
 			return nil, &usageError{fmt.Errorf("--%s is for one account, and there are %d profiles: put it into each profile", name, len(o.profiles))}
 		}
@@ -355,6 +358,9 @@ func (p *signedInProxy) reload(ctx context.Context, cmd *cobra.Command, a *proxi
 	}
 	if newer.baseURL.value != a.baseURL.value {
 		return nil, fmt.Errorf("the API is now %s (%s): start the proxy anew for another API", newer.baseURL.value, newer.baseURL.from)
+	}
+	if newer.protocol.Identity() != a.protocol.Identity() {
+		return nil, fmt.Errorf("the protocol is now %s (%s), and another one than it was: start the proxy anew for it", newer.protocol.name.value, newer.protocol.name.from)
 	}
 	source, closeSource, err := newer.open(ctx, p.watch(a.name), forgetful)
 	if err != nil {

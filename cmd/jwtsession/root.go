@@ -30,9 +30,10 @@ func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "jwtsession",
 		Short: "Sign in, and stay signed in, to APIs with a session token",
-		Long: `jwtsession signs in to APIs that trade an e-mail address and a password for a
-JWT, and that renew the JWT with the JWT itself, as PacerPro's does. It keeps
-the session in a cache, so that all commands share it until it ends.
+		Long: `jwtsession signs in to APIs that trade credentials for a token, and that renew
+it with the token itself, as PacerPro's does, or with a refresh token. It keeps
+the session in a cache, so that all commands share it until it ends. "jwtsession
+protocols" lists the APIs that it knows, and others are described in a profile.
 
 ` + precedence + `
 
@@ -73,12 +74,31 @@ Errors are one line on stderr. The exit code is
 		newLoginCommand(),
 		newLogoutCommand(),
 		newProfilesCommand(),
+		newProtocolCommand(),
+		newProtocolsCommand(),
 		newProxyCommand(),
 		newServeCommand(),
 		newStatusCommand(),
 		newTokenCommand(),
 	)
 	return root
+}
+
+// newGroup is a command that does nothing but to have others below it.
+func newGroup(name, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   name,
+		Short: short,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownCommand(cmd, args[0])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(commands...)
+	return cmd
 }
 
 // run is the whole program but for its exit: it returns the exit code.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jwtsession/jwtsession"
 	"github.com/jwtsession/jwtsession/cache"
+	"github.com/jwtsession/jwtsession/internal/exchange"
 )
 
 func newStatusCommand() *cobra.Command {
@@ -90,8 +91,10 @@ func printJSON(out io.Writer, value any) error {
 
 // report is what status shows.
 type report struct {
-	Account  found        `json:"account"`
-	Password found        `json:"password"` // where it comes from, and nothing else
+	Account  *found       `json:"account,omitempty"`  // nil: the protocol wants none
+	Password *found       `json:"password,omitempty"` // where it comes from, and nothing else; nil likewise
+	Extra    []foundExtra `json:"extra,omitempty"`
+	Protocol found        `json:"protocol"`
 	BaseURL  found        `json:"baseURL"`
 	Origin   string       `json:"origin"`
 	Profile  *found       `json:"profile,omitempty"`
@@ -99,6 +102,13 @@ type report struct {
 	Live     bool         `json:"live"`
 	Session  *liveSession `json:"session,omitempty"`
 	Problem  string       `json:"problem,omitempty"`
+}
+
+// foundExtra is where something was found that the protocol wants by a name of its
+// own.
+type foundExtra struct {
+	Name string `json:"name"`
+	From string `json:"from"`
 }
 
 // found is a setting, and where it was found.
@@ -126,11 +136,19 @@ type liveSession struct {
 // look finds out how the account stands, without a call to the API.
 func (a *account) look(ctx context.Context) report {
 	r := report{
-		Account:  found{a.email.value, a.emailFrom()},
-		Password: found{From: a.passwordFrom()},
+		Protocol: found{a.protocol.name.value, a.protocol.name.from},
 		BaseURL:  found{a.baseURL.value, a.baseURL.from},
 		Origin:   a.origin(),
 		Cache:    cacheReport{a.store.kind, a.store.name, a.cache.from},
+	}
+	if a.protocol.wants(exchange.Email) || a.email.value != "" {
+		r.Account = &found{a.email.value, a.emailFrom()}
+	}
+	if a.protocol.wants(exchange.Password) {
+		r.Password = &found{From: a.passwordFrom()}
+	}
+	for _, name := range a.protocol.extra() {
+		r.Extra = append(r.Extra, foundExtra{name, a.extraFrom(name)})
 	}
 	if a.profile.value != "" {
 		r.Profile = &found{a.profile.value, a.profile.from}
@@ -142,7 +160,9 @@ func (a *account) look(ctx context.Context) report {
 		r.Problem = "no credentials: " + oneLine(err)
 		return r
 	}
-	r.Account.Value = credentials.Email
+	if r.Account != nil {
+		r.Account.Value = credentials.Email
+	}
 	if r.Session, err = a.peek(ctx, credentials); err != nil {
 		r.Problem = oneLine(err)
 	}
@@ -153,6 +173,10 @@ func (a *account) look(ctx context.Context) report {
 // errNoSession is the end of a look that found nothing.
 var errNoSession = errors.New("there is no session in the cache: the next token will be that of a sign-in")
 
+// errOnlyRenewable is that of a look that found a session which has expired, and
+// can be renewed all the same.
+var errOnlyRenewable = errors.New("the token in the cache has expired: the next use renews the session, without a sign-in")
+
 // peek returns the session in the cache, by the source that would use it: one
 // that cannot call the API, and that cannot write to the cache.
 func (a *account) peek(ctx context.Context, credentials jwtsession.Credentials) (*liveSession, error) {
@@ -161,17 +185,22 @@ func (a *account) peek(ctx context.Context, credentials jwtsession.Credentials) 
 	cacheProblem := make(chan error, 1)
 	ts, closeAll, err := a.open(ctx, func(c *jwtsession.Config) {
 		c.Credentials = credentials
-		c.HTTPClient = &http.Client{Transport: noCalls{func() { giveUp(errNoSession) }}}
-		if c.Cache == nil {
-			return
+		c.HTTPClient = &http.Client{Transport: noCalls{}}
+		if c.Cache != nil {
+			c.Cache = readOnly{c.Cache}
 		}
-		c.Cache = readOnly{c.Cache}
 		c.OnEvent = func(e jwtsession.Event) {
-			if e.Kind == jwtsession.EventCacheFailed && !errors.Is(e.Err, errOnlyLooking) {
+			isOurs := errors.Is(e.Err, errOnlyLooking) || errors.Is(e.Err, jwtsession.ErrOneTimeCode)
+			switch {
+			case e.Kind == jwtsession.EventCacheFailed && !isOurs:
 				select {
 				case cacheProblem <- e.Err:
 				default: // the first one says it
 				}
+			case e.Kind == jwtsession.EventSignInFailed && isOurs:
+				giveUp(errNoSession)
+			case e.Kind == jwtsession.EventRefreshFailed && isOurs && !e.ExpiresAt.IsZero() && !e.ExpiresAt.After(time.Now()):
+				giveUp(errOnlyRenewable)
 			}
 		}
 	})
@@ -184,7 +213,9 @@ func (a *account) peek(ctx context.Context, credentials jwtsession.Credentials) 
 	switch {
 	case err == nil:
 		return describeSession(token.AccessToken, status), nil
-	case !errors.Is(err, errNoSession):
+	case errors.Is(context.Cause(ctx), errOnlyRenewable):
+		return nil, errOnlyRenewable
+	case !errors.Is(context.Cause(ctx), errNoSession) && !errors.Is(err, jwtsession.ErrOneTimeCode):
 		return nil, a.explain(err) // the cache remembers a refusal
 	}
 	select {
@@ -195,24 +226,24 @@ func (a *account) peek(ctx context.Context, credentials jwtsession.Credentials) 
 	}
 }
 
-// noCalls is a network without the API. A sign-in is what a source does that has
-// found nothing.
-type noCalls struct{ signIn func() }
+// noCalls is a network without the API.
+type noCalls struct{}
 
 var errOnlyLooking = errors.New("status only looks")
 
-func (n noCalls) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Method == http.MethodPost {
-		n.signIn()
-	}
-	return nil, errOnlyLooking
-}
+func (noCalls) RoundTrip(*http.Request) (*http.Response, error) { return nil, errOnlyLooking }
 
-// readOnly is a cache that nobody gets the lease of.
+// readOnly is a cache whose leases are nobody's: what is stored goes nowhere.
 type readOnly struct{ cache.Cache }
 
-// Lock fails.
-func (readOnly) Lock(context.Context, string) (cache.Lease, error) { return nil, errOnlyLooking }
+// Lock takes nothing.
+func (readOnly) Lock(context.Context, string) (cache.Lease, error) { return noLease{}, nil }
+
+type noLease struct{}
+
+func (noLease) Store(context.Context, cache.Entry) error { return errOnlyLooking }
+func (noLease) Delete(context.Context) error             { return errOnlyLooking }
+func (noLease) Unlock() error                            { return nil }
 
 func describeSession(token string, status jwtsession.Status) *liveSession {
 	s := &liveSession{ExpiresAt: status.ExpiresAt, Claims: claimsOf(token)}
@@ -252,9 +283,19 @@ func (r report) print(out io.Writer) error {
 		}
 		fmt.Fprintf(table, "%s\t%s\n", name, printable(value))
 	}
-	row("account", r.Account.Value, r.Account.From)
-	row("password", "from "+r.Password.From)
+	if r.Account != nil {
+		row("account", r.Account.Value, r.Account.From)
+	}
+	if r.Password != nil {
+		row("password", "from "+r.Password.From)
+	}
+	for _, extra := range r.Extra {
+		row("{"+extra.Name+"}", "from "+extra.From)
+	}
 	row("API", r.BaseURL.Value, r.BaseURL.From)
+	if r.Protocol.From != "default" {
+		row("protocol", r.Protocol.Value, r.Protocol.From)
+	}
 	if r.Profile != nil {
 		row("profile", r.Profile.Value, r.Profile.From)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession/internal/longtest"
+	"github.com/jwtsession/jwtsession/protocols"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -185,4 +186,39 @@ func TestACheckTellsScriptsHowTheSessionStands(t *testing.T) {
 		t.Error("got the same token, want the refreshed one")
 	}
 	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 1, sessiontest.OpRefresh: 2})
+}
+
+// A token that has expired, and a refresh token that lives.
+func TestStatusKnowsASessionThatCanBeRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := sessiontest.NewServer(sessiontest.InMemory(), sessiontest.WithProtocol(protocols.GinJWT), sessiontest.WithTokenLife(15*time.Minute))
+		defer server.Close()
+		a, connect := inMemory(server)
+		var err error
+		if a.protocol, err = protocolByName(setting{"gin-jwt", "the test"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.liveToken(t.Context(), demand{}, t.Output(), connect); err != nil {
+			t.Fatal(err)
+		}
+		credentials, _ := a.Retrieve(t.Context())
+		for _, c := range []struct {
+			after time.Duration
+			live  bool
+			want  error
+		}{{12*time.Minute + time.Second, true, nil}, {time.Hour, false, errOnlyRenewable}, {31 * 24 * time.Hour, false, errNoSession}} {
+			time.Sleep(c.after)
+			begin := time.Now()
+			s, err := a.peek(t.Context(), credentials)
+			if (s != nil) != c.live || err != c.want {
+				t.Errorf("after %v: got %+v and %v, want %v", c.after, s, err, c.want)
+			}
+			if took := time.Since(begin); took != 0 {
+				t.Errorf("after %v: it took %v, want no wait", c.after, took)
+			}
+		}
+		if got := server.Counts(); got.Creates != 1 || got.Refreshes != 0 {
+			t.Errorf("got %+v, want the one sign-in", got)
+		}
+	})
 }

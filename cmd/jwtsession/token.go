@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +58,8 @@ all commands that share the cache: meanwhile the API is not asked again with the
 same password. --retry asks it now.
 
 --output json has the token and when it expires (RFC 3339; left out if that is
-unknown), --output header a header line, "Authorization: Bearer ...", and
+unknown), --output header the header lines by which a request is signed in,
+"Authorization: Bearer ..." unless the protocol says something else, and
 --output exec-credential is for kubectl (exec in a kubeconfig).
 
 --write keeps a file fresh, for programs that read their token from one: the
@@ -96,7 +100,7 @@ jwtsession --help.`,
 	return cmd
 }
 
-func printToken(out io.Writer, format string, token *oauth2.Token) (err error) {
+func printToken(out io.Writer, format string, token *signedToken) (err error) {
 	switch format {
 	case "json":
 		err = json.NewEncoder(out).Encode(struct {
@@ -104,9 +108,16 @@ func printToken(out io.Writer, format string, token *oauth2.Token) (err error) {
 			ExpiresAt time.Time `json:"expiresAt,omitzero"`
 		}{token.AccessToken, token.Expiry})
 	case "header":
-		_, err = fmt.Fprintln(out, "Authorization: Bearer", token.AccessToken)
+		if len(token.headers) == 0 {
+			return &localError{errors.New("requests carry the session in the query, and in no header: take the token itself (--output text), or jwtsession proxy")}
+		}
+		for _, header := range token.headers {
+			if _, err = fmt.Fprintln(out, header); err != nil {
+				break
+			}
+		}
 	case "exec-credential":
-		err = json.NewEncoder(out).Encode(execCredentialOf(token))
+		err = json.NewEncoder(out).Encode(execCredentialOf(token.Token))
 	default:
 		_, err = fmt.Fprintln(out, token.AccessToken)
 	}
@@ -115,18 +126,19 @@ func printToken(out io.Writer, format string, token *oauth2.Token) (err error) {
 
 // liveToken returns a token as it is wanted, and else one that is live. What is
 // no reason to fail goes to stderr.
-func (a *account) liveToken(ctx context.Context, want demand, stderr io.Writer, changes ...func(*jwtsession.Config)) (*oauth2.Token, error) {
+func (a *account) liveToken(ctx context.Context, want demand, stderr io.Writer, changes ...func(*jwtsession.Config)) (*signedToken, error) {
 	// Read once, before the clock of the sign-in runs: a password that cannot be
 	// had is no fault of the network's.
 	credentials, err := a.Retrieve(ctx)
 	if err != nil {
 		return nil, err
 	}
+	provider := &given{Credentials: credentials}
 	var asked counter
 	events := make(chan jwtsession.Event, 64)
 	var warning error // known once the source is closed
 	changes = append(changes, asked.countIn, func(c *jwtsession.Config) {
-		c.Credentials = credentials
+		c.Credentials = provider
 		c.OnEvent = func(e jwtsession.Event) {
 			if e.Kind == jwtsession.EventCacheFailed && warning == nil {
 				warning = e.Err // the first one says it
@@ -137,12 +149,12 @@ func (a *account) liveToken(ctx context.Context, want demand, stderr io.Writer, 
 			}
 		}
 	})
-	token, err := a.tokenOf(ctx, want, events, changes)
+	token, err := a.acquire(ctx, want, provider, events, changes)
 	if err != nil && want.retry && asked.calls.Load() == 0 {
 		if _, err := a.forget(ctx, credentials); err != nil {
 			return nil, fmt.Errorf("forget what the cache has of the account: %w", err)
 		}
-		token, err = a.tokenOf(ctx, want, events, changes)
+		token, err = a.acquire(ctx, want, provider, events, changes)
 	}
 	err = a.explain(err)
 	if isAnswer(err) && asked.calls.Load() == 0 {
@@ -154,20 +166,30 @@ func (a *account) liveToken(ctx context.Context, want demand, stderr io.Writer, 
 	return token, err
 }
 
-// tokenOf returns the token of a source that lives no longer than the call.
-func (a *account) tokenOf(ctx context.Context, want demand, events <-chan jwtsession.Event, changes []func(*jwtsession.Config)) (*oauth2.Token, error) {
+// acquire returns the token of a source that lives no longer than the call.
+func (a *account) acquire(ctx context.Context, want demand, credentials *given, events <-chan jwtsession.Event, changes []func(*jwtsession.Config)) (*signedToken, error) {
 	ts, closeAll, err := a.open(ctx, changes...)
 	if err != nil {
 		return nil, err
 	}
 	defer closeAll()
-	token, err := ts.TokenContext(ctx)
+	token, err := a.lively(ctx, want, ts, credentials, events)
+	if err != nil {
+		return nil, err
+	}
+	headers, err := a.headers(ctx, ts)
+	return &signedToken{token, headers}, err
+}
+
+// lively is a token that lives as long as is wanted.
+func (a *account) lively(ctx context.Context, want demand, ts *jwtsession.TokenSource, credentials *given, events <-chan jwtsession.Event) (*oauth2.Token, error) {
+	token, err := a.tokenOf(ctx, ts, credentials)
 	if err != nil || token.Expiry.IsZero() {
 		return token, err
 	}
 	if status := ts.Status(); !status.RefreshAt.IsZero() && time.Until(status.RefreshAt) <= 0 {
 		awaitRefresh(ctx, events, token.Expiry)
-		if token, err = ts.TokenContext(ctx); err != nil {
+		if token, err = a.tokenOf(ctx, ts, credentials); err != nil {
 			return nil, err
 		}
 	}
@@ -175,7 +197,7 @@ func (a *account) tokenOf(ctx context.Context, want demand, events <-chan jwtses
 		return token, nil
 	}
 	ts.Invalidate(token.AccessToken) // which asks the server for a newer one
-	if token, err = ts.TokenContext(ctx); err != nil {
+	if token, err = a.tokenOf(ctx, ts, credentials); err != nil {
 		return nil, err
 	}
 	if left := time.Until(token.Expiry); left < want.minLife && !token.Expiry.IsZero() {
@@ -187,6 +209,39 @@ func (a *account) tokenOf(ctx context.Context, want demand, events <-chan jwtses
 	}
 	return token, nil
 }
+
+// signedToken is a token, and the header lines by which requests carry its session.
+type signedToken struct {
+	*oauth2.Token
+	headers []string
+}
+
+// headers are what a request to the API gets of the session.
+func (a *account) headers(ctx context.Context, ts *jwtsession.TokenSource) (lines []string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.baseURL.value, nil)
+	if err != nil {
+		return nil, err
+	}
+	var sent http.Header
+	transport := jwtsession.Transport{Source: ts, Base: roundTripper(func(req *http.Request) (*http.Response, error) {
+		sent = req.Header
+		return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody, Request: req}, nil
+	})}
+	if _, err := transport.RoundTrip(req); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		for _, value := range sent[name] {
+			lines = append(lines, name+": "+value)
+		}
+	}
+	return lines, nil
+}
+
+// roundTripper is a function as an http.RoundTripper.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 // isAnswer reports whether a server has said it.
 func isAnswer(err error) bool {

@@ -29,6 +29,9 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 	if _, err := a.Retrieve(ctx); err != nil {
 		return err
 	}
+	if err := a.beginByHand(ctx); err != nil {
+		return err
+	}
 	changed := make(chan struct{}, 1)
 	ts, closeAll, err := a.open(ctx, func(c *jwtsession.Config) {
 		c.OnEvent = func(jwtsession.Event) {

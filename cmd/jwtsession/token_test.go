@@ -76,10 +76,15 @@ func TestATokenWhoseRefreshIsDueIsRefreshedFirst(t *testing.T) {
 // connects them.
 func inMemory(server *sessiontest.Server) (*account, func(*jwtsession.Config)) {
 	sessions := cache.NewMemory()
+	pacerPros, err := protocolOf(nil)
+	if err != nil {
+		panic(err)
+	}
 	a := &account{
-		baseURL: setting{server.URL, "the test"},
-		email:   setting{sessiontest.Email, "the test"},
-		password: &passwordSource{"the test", func(context.Context) (string, error) {
+		protocol: pacerPros,
+		baseURL:  setting{server.URL, "the test"},
+		email:    setting{sessiontest.Email, "the test"},
+		password: &secretSource{"the test", func(context.Context) (string, error) {
 			return sessiontest.Password, nil
 		}},
 		timeout: defaultTimeout,

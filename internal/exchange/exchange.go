@@ -30,6 +30,15 @@ type Description = struct {
 	Rejects                 []int
 }
 
+// PacerPro is what the library's zero Protocol stands for.
+var PacerPro = Description{
+	SignIn:    "POST /session\n\n" + `{"email":"{email}","password":"{password}"}`,
+	Refresh:   "GET /session",
+	LogOut:    "DELETE /session",
+	Token:     "jwtToken",
+	ExpiresAt: "expiresAt",
+}
+
 // The placeholders that every description has.
 const (
 	Email    = "email"
@@ -207,6 +216,31 @@ func (e *Exchange) NamesCredentials(r *Request) bool {
 	return r != nil && slices.ContainsFunc(r.names, func(name string) bool { return !e.issued(name) })
 }
 
+// Needs are the names of what the description wants to know of the credentials,
+// each once and in order. {basic} is made of the first two, and is none.
+func (e *Exchange) Needs() []string {
+	names := map[string]bool{}
+	for _, placeholders := range [][]string{e.SignIn.placeholders(), e.Refresh.placeholders(), e.LogOut.placeholders(), e.sentNames()} {
+		for _, name := range placeholders {
+			switch {
+			case name == Basic:
+				names[Email], names[Password] = true, true
+			case !e.issued(name):
+				names[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// placeholders are those of a request, which may be nil.
+func (r *Request) placeholders() []string {
+	if r == nil {
+		return nil
+	}
+	return r.names
+}
+
 // Rotates reports whether a refresh uses up something that was kept, as a refresh
 // token is.
 func (e *Exchange) Rotates() bool { return len(e.Uses()) > 0 }
@@ -253,16 +287,10 @@ func (e *Exchange) CheckExtra(extra map[string]string) error {
 			return fmt.Errorf("Credentials.Extra: {%s} is taken: give it another name", name)
 		}
 	}
-	names := func(r *Request) []string {
-		if r == nil {
-			return nil
-		}
-		return r.names
-	}
 	for _, field := range []struct {
 		name         string
 		placeholders []string
-	}{{"SignIn", names(e.SignIn)}, {"Refresh", names(e.Refresh)}, {"LogOut", names(e.LogOut)}, {"Send", e.sentNames()}} {
+	}{{"SignIn", e.SignIn.placeholders()}, {"Refresh", e.Refresh.placeholders()}, {"LogOut", e.LogOut.placeholders()}, {"Send", e.sentNames()}} {
 		for _, name := range field.placeholders {
 			if _, known := extra[name]; known || slices.Contains(taken, name) || e.issued(name) {
 				continue

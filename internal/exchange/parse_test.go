@@ -172,6 +172,23 @@ func TestWhatADescriptionNeedsIsKnownFromIt(t *testing.T) {
 	}
 }
 
+func TestWhatADescriptionWantsOfTheCredentialsIsKnownFromIt(t *testing.T) {
+	for want, d := range map[string]Description{
+		"email password":       PacerPro,
+		"email password scope": {SignIn: "POST /t\nAuthorization: Basic {basic}\n\nscope={scope}", LogOut: "POST /r\nAuthorization: Basic {basic}\n\nt={token}", Token: "t"},
+		"code key":             {SignIn: "POST /t\n\nc={code}", Refresh: "POST /r\n\nr={refresh}", Token: "t", Keep: map[string]string{"refresh": "r"}, Send: []string{"X-T: {token}", "X-K: {key}"}},
+		"":                     {SignIn: "POST /t", Token: "t"},
+	} {
+		e, err := Parse(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(e.Needs(), " "); got != want {
+			t.Errorf("%s: got %q, want %q", d.SignIn, got, want)
+		}
+	}
+}
+
 // O4
 func TestEveryFieldIsPartOfTheIdentity(t *testing.T) {
 	seen := map[string]bool{}

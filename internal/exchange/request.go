@@ -244,3 +244,6 @@ func (r *Request) target(values Values) (string, error) {
 
 // Path is the path below BaseURL's, with the placeholders in it.
 func (r *Request) Path() string { return cmp.Or(r.path.String(), "/") }
+
+// Carries reports whether the request carries what Send says.
+func (r *Request) Carries() bool { return r.carries }

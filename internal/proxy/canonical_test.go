@@ -55,11 +55,11 @@ func TestNoReadingOfAPathLeadsOut(t *testing.T) {
 func TestTheProtocolsPathsAreOfTheAPIsOwn(t *testing.T) {
 	a := newAPI(t, nil)
 	p := a.running(t, func(c *Config) {
-		c.APIs[0].ProtocolPaths = []string{"/api/token/", "/api/token/refresh/", "/login.php", "/users/{id}/logout"}
+		c.APIs[0].ProtocolPaths = []string{"/api/token/", "/api/token/refresh/", "/login.php", "/users/{id}/logout", "/Seats({id})/end"}
 	})
 	for path, want := range map[string]int{
 		"/api/token": 403, "/API/token/": 403, "/api//token.json": 403, "/api/token/refresh": 403, "/api/token/other": 200, "/api": 200,
-		"/login": 403, "/login.php": 403, "/login.PHP%20": 403, "/users/7/logout": 403, "/users/logout": 200, "/users/7/logout/x": 200, "/session": 200,
+		"/login": 403, "/login.php": 403, "/login.PHP%20": 403, "/users/7/logout": 403, "/users/logout": 200, "/users/7/logout/x": 200, "/Seats(7)/End": 403, "/seats(7)": 200, "/session": 200,
 	} {
 		got := send(t, p, "GET "+path+" HTTP/1.1\nHost: HOST\n\n")
 		if got.status != want && !(path == "/session" && got.status != 403) {

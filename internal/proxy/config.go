@@ -55,7 +55,7 @@ type API struct {
 
 	// ProtocolPaths are those, below BaseURL, at which the API signs in, refreshes
 	// and logs out, which the clients may not call: it is one session that all of
-	// them share. A segment in braces, "{id}", stands for any. Nil stands for
+	// them share. A segment with braces in it, "{id}", stands for any. Nil stands for
 	// [PacerProPaths].
 	ProtocolPaths []string
 }

@@ -12,8 +12,8 @@ var PacerProPaths = []string{"/session"}
 // hand out, the session that all clients share. Each is a list of segments.
 type protocolPaths [][]string
 
-// parseProtocolPaths reads them as they are written in a [API]. A segment in
-// braces stands for any.
+// parseProtocolPaths reads them as they are written in a [API]. A segment with
+// braces in it stands for any.
 func parseProtocolPaths(paths []string) (protocolPaths, error) {
 	var all protocolPaths
 	for _, path := range paths {
@@ -70,7 +70,7 @@ func isPath(reading string, own []string) bool {
 }
 
 func isSegment(segment, own string) bool {
-	return segment == own || strings.HasPrefix(own, "{") && strings.HasSuffix(own, "}")
+	return segment == own || strings.Contains(own, "{")
 }
 
 // segments are those of a path, the last one's extension left out.
