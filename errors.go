@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -140,34 +141,50 @@ const redirectTo, notFollowed = "a redirect to ", ", which is not followed"
 // PacerPro's API has them, and others (RFC 6749, section 5.2; RFC 9457, section
 // 3; JSON:API).
 func said(body []byte) (message, kind string) {
-	type texts struct {
-		Message any `json:"message"`
-		Detail  any `json:"detail"`
-	}
-	var all struct {
-		texts
-		Error       any     `json:"error"`
-		Description any     `json:"error_description"`
-		Short       any     `json:"msg"`
-		Title       any     `json:"title"`
-		Type        any     `json:"type"`
-		Errors      []texts `json:"errors"`
-	}
-	var wrong *json.UnmarshalTypeError // errors may be something else than a list
-	if err := json.Unmarshal(body, &all); err != nil && !errors.As(err, &wrong) {
+	var answer any
+	if json.Unmarshal(body, &answer) != nil {
 		return "", ""
 	}
-	first := append(all.Errors, texts{})[0]
-	for _, text := range []any{all.Message, all.Description, all.Detail, first.Message, first.Detail, all.Short, all.Error, all.Title} {
-		if message, _ = text.(string); message != "" {
-			break
+	all, _ := answer.(map[string]any)
+	inner, _ := inAnyCase(all, "error").(map[string]any)
+	kind, _ = cmp.Or(inAnyCase(all, "type"), inAnyCase(inner, "type")).(string)
+	if kind == "" && inAnyCase(all, "error_description") != nil {
+		kind, _ = inAnyCase(all, "error").(string)
+	}
+	return words(all), kind
+}
+
+// words are the message that a part of an answer has: itself, or what it has
+// where messages are, or the first of several.
+func words(part any) string {
+	switch part := part.(type) {
+	case string:
+		return part
+	case []any:
+		if len(part) > 0 {
+			return words(part[0])
+		}
+	case map[string]any:
+		for _, name := range []string{"message", "error_description", "detail", "errors", "msg", "error", "title"} {
+			if message := words(inAnyCase(part, name)); message != "" {
+				return message
+			}
 		}
 	}
-	kind, _ = all.Type.(string)
-	if kind == "" && all.Description != nil {
-		kind, _ = all.Error.(string)
+	return ""
+}
+
+// inAnyCase is what an object has by a name, however that is spelled.
+func inAnyCase(object map[string]any, name string) any {
+	if value, found := object[name]; found {
+		return value
 	}
-	return message, kind
+	for spelled, value := range object {
+		if strings.EqualFold(spelled, name) {
+			return value
+		}
+	}
+	return nil
 }
 
 // redirectTarget is the host that a redirect names, and nothing more of it: its
