@@ -83,8 +83,9 @@ type Protocol struct {
 	// of the query as "?sid={token}". Empty stands for "Authorization: Bearer
 	// {token}". What it names of Extra is kept with the session.
 	//
-	// An [oauth2.Transport] can send an Authorization header of a scheme and the
-	// token, and nothing else: use [Transport].
+	// An [oauth2.Transport] can send an Authorization header that ends with a space
+	// and the token, and nothing else. In place of any other, of "Authorization: Token
+	// token={token}" for instance, it sends a Bearer token: use [Transport].
 	Send []string
 
 	// Rejects are the statuses that mean that the server does not know the session

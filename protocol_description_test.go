@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,14 +57,33 @@ func TestTheIdentityIsTheWholeDescriptionAndAllOfTheCredentials(t *testing.T) {
 
 // O6
 func TestTheTokenTypeIsTheSchemeOfTheAuthorizationHeader(t *testing.T) {
-	for want, send := range map[string][]string{"Bearer": nil, "Token": {"Authorization: Token {token}"}, "": {"Authorization: {token}"}} {
-		p := Protocol{SignIn: "POST /token\n\nu={email}", Token: "token", Send: send}
+	for send, want := range map[string]string{
+		"":                                     "Bearer",
+		"Authorization: Token {token}":         "Token",
+		"Authorization: Token token= {token}":  "Token token=",
+		"Authorization: {token}":               "",
+		"Authorization: Token token={token}":   "",
+		"Authorization: Token {token}; v=1":    "",
+		"Authorization: Token {token} {token}": "",
+		"X-Auth-Token: {token}":                "",
+	} {
+		p := Protocol{SignIn: "POST /token\n\nu={email}", Token: "token"}
+		if send != "" {
+			p.Send = []string{send}
+		}
 		client, err := p.NewClient("https://h", nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := client.tokenType(); got != want {
+		got := client.tokenType()
+		if got != want {
 			t.Errorf("%q: got the type %q, want %q", send, got, want)
+		}
+		ours, theirs := httptest.NewRequest("GET", "https://h/", nil), httptest.NewRequest("GET", "https://h/", nil)
+		client.Sign(ours, Session{Token: "abc"})
+		(&oauth2.Token{AccessToken: "abc", TokenType: got}).SetAuthHeader(theirs)
+		if ours, theirs := ours.Header.Get("Authorization"), theirs.Header.Get("Authorization"); got != "" && ours != theirs {
+			t.Errorf("%q: oauth2 sends %q, want %q as we do", send, theirs, ours)
 		}
 	}
 }

@@ -125,7 +125,11 @@ func (ts *TokenSource) Token() (*oauth2.Token, error) {
 	return ts.TokenContext(context.Background())
 }
 
-// TokenContext returns a live token. The caller may change it: it is a copy.
+// TokenContext returns a live token. The caller may change it: it is a copy. Its
+// TokenType is how the Authorization header begins in which the session is sent;
+// it is empty where there is no such header, or where the header does not end with
+// a space and the token: then only [Transport] signs requests in as Protocol.Send
+// says.
 //
 // With a live session that takes no lock and no wait. Else the caller waits for
 // the sign-in under way, or starts one, until ctx ends; giving up ends its own

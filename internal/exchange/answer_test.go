@@ -137,3 +137,36 @@ func TestACarrierReplacesTheCallersHeadersAndJoinsTheCookies(t *testing.T) {
 		t.Errorf("with a token that is no cookie's: got %v", err)
 	}
 }
+
+// O1: a server undoes the escapes of a name before it looks for it.
+func TestACallersOwnParameterIsReplacedHoweverItsNameIsWritten(t *testing.T) {
+	for send, queries := range map[string]map[string]string{
+		"?sid={token}": {
+			"s%69d=old":           "sid=t",
+			"a=1&%73%69%64=old":   "a=1&sid=t",
+			"s%69d":               "sid=t",
+			"%2573id=1&sid%=2":    "%2573id=1&sid%=2&sid=t", // another name, and none
+			"sid[]=1&SID=2&sid+=": "sid[]=1&SID=2&sid+=&sid=t",
+		},
+		"?s%69d={token}":  {"sid=old&a=1": "a=1&s%69d=t", "s%69d=old": "s%69d=t"},
+		"?my+sid={token}": {"my%20sid=old&my+sid=older": "my+sid=t"},
+	} {
+		e, err := Parse(with(func(d *Description) { d.Send = []string{send} }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := e.Carrier("t", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for query, want := range queries {
+			if got := c.JoinQuery(query); got != want {
+				t.Errorf("%s into %q: got %q, want %q", send, query, got, want)
+			}
+			req, _ := http.NewRequest("GET", "https://h/a?"+want, nil)
+			if values, err := e.Carried(req); err != nil || values[Token] != "t" {
+				t.Errorf("%s in %q: got %q (%v), want the token", send, want, values[Token], err)
+			}
+		}
+	}
+}

@@ -47,7 +47,7 @@ func parseSent(line string) (sent, error) {
 	if query, isQuery := strings.CutPrefix(line, "?"); isQuery {
 		value := parseText(query)
 		name, _, _ := strings.Cut(query, "=")
-		if _, err := url.ParseQuery(value.sample()); err != nil || name == "" || placeholder.MatchString(name) || strings.ContainsAny(value.sample(), " #&") {
+		if _, err := url.ParseQuery(value.sample()); err != nil || name == "" || placeholder.MatchString(name) || strings.ContainsAny(value.sample(), " #&{}") {
 			return sent{}, errors.New("what begins with ? is no part of a query: write one like ?sid={token}")
 		}
 		return sent{field{name, value, inQuery}, true}, nil
@@ -56,6 +56,9 @@ func parseSent(line string) (sent, error) {
 		return sent{}, errors.New("it has a control character: write one header in each")
 	}
 	f, err := parseField(line)
+	if errors.Is(err, errNotClosed) {
+		return sent{}, err
+	}
 	if err != nil {
 		return sent{}, errors.New(`each is a header like "X-Auth-Token: {token}", or a part of the query like ?sid={token}, and none that is the transport's to set`)
 	}
@@ -74,12 +77,12 @@ func (e *Exchange) sentNames() []string {
 	return namesOf(all...)
 }
 
-// Scheme is how an Authorization header begins that carries the token and nothing
-// else; empty if Send has none.
+// Scheme is how an Authorization header begins that has nothing but a space and
+// the token after it; empty if Send has none.
 func (e *Exchange) Scheme() string {
 	for _, s := range e.send {
 		scheme, found := strings.CutSuffix(s.value.literals[0], " ")
-		if s.name == "Authorization" && found && slices.Equal(s.value.names, []string{Token}) && s.value.literals[1] == "" && !strings.Contains(scheme, " ") {
+		if s.name == "Authorization" && found && slices.Equal(s.value.names, []string{Token}) && s.value.literals[1] == "" {
 			return scheme
 		}
 	}
@@ -178,7 +181,7 @@ func (c *Carrier) JoinCookies(header http.Header) string {
 		}
 		for _, line := range lines {
 			for pair := range strings.SplitSeq(line, ";") {
-				if pair = strings.TrimSpace(pair); pair != "" && !named(c.Cookies, pair) {
+				if pair = strings.TrimSpace(pair); pair != "" && !named(c.Cookies, pair, strings.TrimSpace) {
 					pairs = append(pairs, pair)
 				}
 			}
@@ -191,16 +194,27 @@ func (c *Carrier) JoinCookies(header http.Header) string {
 func (c *Carrier) JoinQuery(query string) string {
 	var pairs []string
 	for pair := range strings.SplitSeq(query, "&") {
-		if pair != "" && !named(c.Query, pair) {
+		if pair != "" && !named(c.Query, pair, parameter) {
 			pairs = append(pairs, pair)
 		}
 	}
 	return strings.Join(appendPairs(pairs, c.Query), "&")
 }
 
-func named(fields []Field, pair string) bool {
+// named reports whether a pair has the name of one of the fields, as a server
+// reads names.
+func named(fields []Field, pair string, read func(string) string) bool {
 	name, _, _ := strings.Cut(pair, "=")
-	return slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name })
+	name = read(name)
+	return slices.ContainsFunc(fields, func(f Field) bool { return read(f.Name) == name })
+}
+
+// parameter is a name in a query without its escapes.
+func parameter(name string) string {
+	if decoded, err := url.QueryUnescape(name); err == nil {
+		return decoded
+	}
+	return name
 }
 
 func appendPairs(pairs []string, fields []Field) []string {

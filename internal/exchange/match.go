@@ -33,7 +33,7 @@ func (e *Exchange) Match(r *Request, req *http.Request, path string, body []byte
 		maps.Copy(values, carried)
 		for _, s := range e.send {
 			if s.isQuery {
-				query.Del(s.name)
+				query.Del(parameter(s.name))
 			}
 		}
 	}
@@ -60,7 +60,7 @@ func (e *Exchange) Carried(req *http.Request) (Values, error) {
 		switch {
 		case s.isQuery:
 			_, after, _ := strings.Cut(s.value.String(), "=")
-			value, got = parseText(after), req.URL.Query()[s.name]
+			value, got = parseText(after), req.URL.Query()[parameter(s.name)]
 		case s.place == inCookie:
 			got = cookiePairs(req.Header, s.value)
 		default:

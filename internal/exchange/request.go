@@ -139,8 +139,11 @@ func parseField(line string) (field, error) {
 		return field{}, fmt.Errorf("the header %s has a control character in it", name)
 	}
 	f := field{textproto.CanonicalMIMEHeaderKey(name), parseText(value), inHeader}
-	if slices.Contains(ofTheTransport, f.name) {
+	switch {
+	case slices.Contains(ofTheTransport, f.name):
 		return field{}, fmt.Errorf("the header %s is not to be set: leave it out", f.name)
+	case !f.value.closesBraces():
+		return field{}, fmt.Errorf("the header %s has %w", f.name, errNotClosed)
 	}
 	if f.name == "Cookie" {
 		f.place = inCookie
@@ -178,10 +181,16 @@ func (r *Request) parseBody(body string) error {
 		if !json.Valid([]byte(r.body.sample())) {
 			return errors.New("the body is no JSON once it is filled in: check its commas and quotes; a placeholder stands inside the quotes of a string")
 		}
+		if !r.body.closesBraces() {
+			return fmt.Errorf("the body has %w", errNotClosed)
+		}
 	case kind == "application/x-www-form-urlencoded":
 		r.bodyPlace = inForm
 		if _, err := url.ParseQuery(r.body.sample()); err != nil || strings.ContainsFunc(body, func(c rune) bool { return c <= ' ' }) {
 			return errors.New("the body is no form once it is filled in: write it in one line, as a=1&b={email}, percent-encoded")
+		}
+		if strings.ContainsAny(r.body.sample(), "{}") {
+			return errors.New("the body has a brace that is no placeholder's: write a placeholder like {email}, and a brace of a form as %7B or %7D")
 		}
 	default:
 		r.bodyPlace = inOtherBody

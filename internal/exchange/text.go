@@ -84,6 +84,15 @@ func (t text) fill(p place, values Values) (string, error) {
 // meaning in any of the places, and so as good as what will be put in.
 func (t text) sample() string { return strings.Join(t.literals, "x") }
 
+// closesBraces reports whether all braces that are no placeholders' make pairs. In
+// JSON and in headers there may be some: a brace without its other one is a
+// placeholder that was not written to its end.
+func (t text) closesBraces() bool {
+	return strings.Count(t.sample(), "{") == strings.Count(t.sample(), "}")
+}
+
+var errNotClosed = errors.New("a brace that is not closed, or not opened: write a placeholder like {email}")
+
 // place is where a value stands.
 type place int
 
