@@ -92,34 +92,59 @@ func (l load) withstand(ctx context.Context, out io.Writer, url string, duration
 	attackers := beset(hostile, url, hostilePerGood*l.connections)
 	defer attackers.Wait()
 	defer stop()
-	pause(ctx, 2*longestTurn)
-	first, err := readResources(ctx, url)
-	if err != nil {
-		return err
-	}
+	var used []resources // after each turn
 	for end := time.Now().Add(duration); time.Now().Before(end); {
 		t, err := l.wrk(ctx, url)
 		if err != nil {
 			return err
 		}
-		beside = append(beside, t)
-	}
-	last, err := readResources(ctx, url)
-	if err != nil {
-		return err
+		now, err := readResources(ctx, url)
+		if err != nil {
+			return err
+		}
+		beside, used = append(beside, t), append(used, now)
 	}
 	a, b := sum(alone), sum(beside)
 	fmt.Fprintf(out, "good clients alone: %d requests, %d failed, %.0f per second, p99 %v\n", a.requests, a.failed, a.rate, a.p99)
 	fmt.Fprintf(out, "beside hostile ones for %v: %d requests, %d failed, %.0f per second, p99 %v: %.2f times\n", duration, b.requests, b.failed, b.rate, b.p99, b.slow()/a.slow())
-	fmt.Fprintf(out, "resident: %.1f MiB at first, %.1f MiB at the end; goroutines: %.0f, %.0f\n", first.resident/(1<<20), last.resident/(1<<20), first.goroutines, last.goroutines)
-	switch {
-	case b.failed > 0:
+	first, last := begin(used), ending(used)
+	for _, at := range []struct {
+		name string
+		resources
+	}{{"at the beginning", first}, {"at the end", last}} {
+		fmt.Fprintf(out, "%s: %.1f MiB resident, %.1f MiB the heap's goal, %.0f goroutines\n", at.name, at.resident/(1<<20), at.goal/(1<<20), at.goroutines)
+	}
+	if b.failed > 0 {
 		return fmt.Errorf("%d good requests failed beside hostile clients: want none", b.failed)
-	case last.resident > 1.2*first.resident+(16<<20):
-		return fmt.Errorf("the proxy grew from %.0f MiB to %.0f beside hostile clients", first.resident/(1<<20), last.resident/(1<<20))
+	}
+	return grown(first, last)
+}
+
+// grown is an error if a proxy has more in use than before, under the same load.
+// What is resident goes up and down with the collector; its goal, which is twice
+// what it found to be in use, does not, and the least leak shows in it.
+func grown(first, last resources) error {
+	const slack = 2 << 20
+	switch {
+	case last.goal > 1.1*first.goal+slack:
+		return fmt.Errorf("the goal of the proxy's heap grew from %.1f MiB to %.1f: it has twice what is in use", first.goal/(1<<20), last.goal/(1<<20))
+	case last.resident > 1.2*first.resident+8*slack:
+		return fmt.Errorf("the proxy grew from %.1f MiB to %.1f", first.resident/(1<<20), last.resident/(1<<20))
+	case last.goroutines > 1.2*first.goroutines+50:
+		return fmt.Errorf("the proxy had %.0f goroutines, and has %.0f", first.goroutines, last.goroutines)
 	}
 	return nil
 }
 
-// longestTurn is how long hostile connections are given to be all there.
-const longestTurn = 5 * time.Second
+// begin and ending are the medians of the first third and of the last: hostile
+// connections take a while to be all there, and no single moment is like another.
+func begin(used []resources) resources  { return typical(used[len(used)/10 : max(1, len(used)/3)]) }
+func ending(used []resources) resources { return typical(used[len(used)*2/3:]) }
+
+func typical(used []resources) resources {
+	var goroutines, resident, heap, goal []float64
+	for _, r := range used {
+		goroutines, resident, heap, goal = append(goroutines, r.goroutines), append(resident, r.resident), append(heap, r.heap), append(goal, r.goal)
+	}
+	return resources{goroutines: middle(goroutines), resident: middle(resident), heap: middle(heap), goal: middle(goal)}
+}

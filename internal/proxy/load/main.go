@@ -1,5 +1,5 @@
 // Command load measures the proxy under load, beside a bare httputil.ReverseProxy
-// with the same transport, and nginx if it is installed, in the same run.
+// with the same transport and beside nginx, in the same run.
 //
 //	go run ./internal/proxy/load                              the comparison
 //	go run ./internal/proxy/load -turn 30s -duration 30s      30 s without a break
@@ -76,7 +76,7 @@ type load struct {
 type report struct {
 	connections int
 	proxy, bare []turn
-	nginx       []turn    // none: it is not installed
+	nginx       []turn
 	start       resources // of the proxy: before the first turn
 	first       resources // after it
 	last        resources // after the last turn
@@ -99,10 +99,7 @@ func (l load) run(ctx context.Context) (r report, err error) {
 	}
 	turns := max(1, int(l.duration/l.turn))
 	for i := range turns {
-		order := []string{stage.proxy, stage.bare}
-		if stage.nginx != "" {
-			order = append(order, stage.nginx)
-		}
+		order := []string{stage.proxy, stage.bare, stage.nginx}
 		if i%2 == 1 {
 			slices.Reverse(order)
 		}
@@ -147,16 +144,11 @@ func (r report) print(out io.Writer) {
 		name  string
 		turns []turn
 	}{{"jwtsession proxy", r.proxy}, {"bare ReverseProxy", r.bare}, {"nginx", r.nginx}} {
-		if len(side.turns) == 0 {
-			continue
-		}
 		s := sum(side.turns)
 		fmt.Fprintf(w, "%s\t%d\t%d\t%.0f\t%v\t%v\n", side.name, s.requests, s.failed, s.rate, s.p50, s.p99)
 	}
 	fmt.Fprintf(w, "to the bare one\t\t\t%.3f\t%.3f\t%.3f\n", r.ratio(r.bare, turn.throughput), r.ratio(r.bare, turn.median), r.ratio(r.bare, turn.slow))
-	if len(r.nginx) > 0 {
-		fmt.Fprintf(w, "to nginx\t\t\t%.3f\t%.3f\t%.3f\n", r.ratio(r.nginx, turn.throughput), r.ratio(r.nginx, turn.median), r.ratio(r.nginx, turn.slow))
-	}
+	fmt.Fprintf(w, "to nginx\t\t\t%.3f\t%.3f\t%.3f\n", r.ratio(r.nginx, turn.throughput), r.ratio(r.nginx, turn.median), r.ratio(r.nginx, turn.slow))
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, "jwtsession proxy\tgoroutines\tresident\theap")
 	for _, at := range []struct {
@@ -189,8 +181,8 @@ func (r report) verdict() error {
 		mostPerConnection = 4
 	)
 	switch {
-	case sum(r.proxy).failed > 0 || sum(r.bare).failed > 0:
-		return fmt.Errorf("%d requests through the proxy failed, and %d through the bare one: want none", sum(r.proxy).failed, sum(r.bare).failed)
+	case sum(r.proxy).failed > 0 || sum(r.bare).failed > 0 || sum(r.nginx).failed > 0:
+		return fmt.Errorf("%d requests through the proxy failed, %d through the bare one, and %d through nginx: want none", sum(r.proxy).failed, sum(r.bare).failed, sum(r.nginx).failed)
 	case r.refreshes < 1:
 		return fmt.Errorf("the session was never refreshed: the load was no test of that")
 	case r.last.goroutines > r.start.goroutines+float64(mostPerConnection*r.connections)+50:

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os/exec"
 	"regexp"
@@ -92,7 +93,7 @@ func parseWrk(output string) (t turn, err error) {
 }
 
 // resources are what the proxy has in use.
-type resources struct{ goroutines, resident, heap, refreshes float64 }
+type resources struct{ goroutines, resident, heap, goal, refreshes float64 }
 
 // readResources asks the proxy for them.
 func readResources(ctx context.Context, url string) (r resources, err error) {
@@ -109,13 +110,20 @@ func readResources(ctx context.Context, url string) (r resources, err error) {
 		"go_goroutines":                 &r.goroutines,
 		"process_resident_memory_bytes": &r.resident,
 		"go_memstats_heap_inuse_bytes":  &r.heap,
+		"go_memstats_next_gc_bytes":     &r.goal,
 		"jwtsession_refreshes_total":    &r.refreshes,
 	}
 	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), " ")
 		if to := wanted[name]; to != nil {
-			*to, _ = strconv.ParseFloat(value, 64)
+			if *to, err = strconv.ParseFloat(value, 64); err != nil {
+				return r, err
+			}
+			delete(wanted, name)
 		}
+	}
+	if len(wanted) > 0 {
+		return r, fmt.Errorf("the proxy's metrics lack %v", slices.Sorted(maps.Keys(wanted)))
 	}
 	return r, nil
 }

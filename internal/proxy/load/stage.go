@@ -33,7 +33,7 @@ const (
 // stage is the API and the proxies, each a process.
 type stage struct {
 	proxy, bare string // their URLs
-	nginx       string // empty: it is not installed
+	nginx       string
 	directory   string
 	children    []*exec.Cmd
 }
@@ -121,11 +121,11 @@ http {
 }
 `
 
-// startNginx starts nginx, if it is installed, at a port that was free before.
+// startNginx starts nginx at a port that was free before.
 func (s *stage) startNginx(ctx context.Context, api string) (string, error) {
 	program, err := exec.LookPath("nginx")
 	if err != nil {
-		return "", nil
+		return "", fmt.Errorf("nginx is not installed: the proxy is measured beside it: %w", err)
 	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
