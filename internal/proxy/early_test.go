@@ -91,6 +91,7 @@ func TestAnAnswerBeforeTheBodyWasReadReachesItsClientWhole(t *testing.T) {
 	early := func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		control.EnableFullDuplex()
+		w.Header().Set("Content-Length", "9") // so that its end is there before the body's
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		io.WriteString(w, "too large")
 		control.Flush()

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -160,6 +162,10 @@ func TestErrorsAreToldApart(t *testing.T) {
 		{&carryError{"api.example.com", io.ErrUnexpectedEOF}, 502, "api_unreachable"},
 		{refused, 503, "sign_in_failed"}, // at the sign-in
 		{context.DeadlineExceeded, 504, "sign_in_timeout"},
+		{fmt.Errorf("sign in: %w", &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}), 504, "sign_in_timeout"},
+		{&jwtsession.APIError{Op: "create", StatusCode: http.StatusGatewayTimeout}, 503, "sign_in_failed"}, // which has answered
+		{&jwtsession.APIError{Op: "create", StatusCode: http.StatusRequestTimeout}, 503, "sign_in_failed"},
+		{errors.New("the keyring is locked"), 503, "sign_in_failed"},
 		{jwtsession.ErrClosed, 503, "stopping"},
 		{jwtsession.ErrMalformedToken, 503, "sign_in_failed"},
 		{&jwtsession.APIError{Op: "create", StatusCode: http.StatusForbidden}, 503, "sign_in_refused"},

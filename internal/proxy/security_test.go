@@ -60,6 +60,9 @@ func TestAHostThatIsAllowedIsServed(t *testing.T) {
 			t.Errorf("Host %s: got %d, want %d", host, got, want)
 		}
 	}
+	if err := (Config{Hosts: []string{"api.internal"}}).Validate(); err == nil {
+		t.Error("without a secret and TLS: got no error, want one: pages could have it signed in")
+	}
 }
 
 func TestARequestThatAPageOfAnotherSiteMadeIsRefused(t *testing.T) {

@@ -17,21 +17,26 @@ import (
 // What the session API says may repeat what it was sent.
 func TestWordsOfTheSessionAPIReachNoClient(t *testing.T) {
 	const password = "a&canary<of>a-password"
-	for _, status := range []int{400, 401, 403, 404, 418, 429, 500, 503} {
-		sessions := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(status)
-			json.NewEncoder(w).Encode(map[string]string{"error": "what you sent was " + string(body), "message": string(body), "type": "canary-type"})
-		}))
-		source := newSource(t, jwtsession.Config{BaseURL: sessions.URL + "/v1", Credentials: jwtsession.Credentials{Email: "clerk@example.com", Password: password}, Timeout: 2 * time.Second})
-		a := newAPI(t, nil)
-		p := a.running(t, func(c *Config) { c.APIs = []API{{Source: source, BaseURL: sessions.URL + "/v1"}} })
-		got := get(t, p, "/me")
-		if got.status != 503 || got.header.Get("Retry-After") == "" || strings.Contains(got.text, "canary") || strings.Contains(got.text, "what you sent") {
-			t.Errorf("after %d: got %d %s, Retry-After %q; want 503, when to try again, and none of the API's words", status, got.status, got.text, got.header.Get("Retry-After"))
+	for _, status := range []int{400, 401, 403, 404, 408, 418, 429, 500, 503} {
+		for what, repeats := range map[string]bool{"what it was sent": true, "words without a secret": false} {
+			sessions := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				if !repeats {
+					body = nil
+				}
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(status)
+				json.NewEncoder(w).Encode(map[string]string{"error": "judged: " + string(body), "message": "judged: " + string(body), "type": "judgement"})
+			}))
+			source := newSource(t, jwtsession.Config{BaseURL: sessions.URL + "/v1", Credentials: jwtsession.Credentials{Email: "clerk@example.com", Password: password}, Timeout: 500 * time.Millisecond})
+			a := newAPI(t, nil)
+			p := a.running(t, func(c *Config) { c.APIs = []API{{Source: source, BaseURL: sessions.URL + "/v1"}} })
+			got := get(t, p, "/me")
+			if got.status != 503 || got.header.Get("Retry-After") == "" || strings.Contains(got.text, "canary") || strings.Contains(got.text, "judge") {
+				t.Errorf("after %d with %s: got %d %s, Retry-After %q; want 503, when to try again, and none of the API's words", status, what, got.status, got.text, got.header.Get("Retry-After"))
+			}
+			sessions.Close()
 		}
-		sessions.Close()
 	}
 }
 
@@ -57,10 +62,17 @@ func TestASignInThatHangsIsA504WithRetryAfter(t *testing.T) {
 	a := newAPI(t, nil)
 	a.source = newSource(t, jwtsession.Config{BaseURL: a.base, Timeout: time.Second})
 	a.box.Inject(sessiontest.OpCreate, -1, sessiontest.Fault{Hang: true})
-	got := get(t, a.running(t), "/me")
-	got.expect(t, "a sign-in that hangs", 504, "sign_in_timeout")
-	if got.header.Get("Retry-After") == "" {
-		t.Error("got no Retry-After, want one")
+	p := a.running(t)
+	for _, what := range []string{"a sign-in that hangs", "one that is remembered"} {
+		begin := time.Now()
+		got := get(t, p, "/me")
+		got.expect(t, what, 504, "sign_in_timeout")
+		if got.header.Get("Retry-After") == "" {
+			t.Errorf("%s: got no Retry-After, want one", what)
+		}
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("%s: got the answer after %v, want it within the second that a sign-in may take", what, took)
+		}
 	}
 	a.box.Heal()
 }
