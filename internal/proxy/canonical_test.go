@@ -16,6 +16,8 @@ func TestTheSessionsPathIsRefusedInEverySpelling(t *testing.T) {
 		"/%2fsession", "/session%2f", "/session%2f.", "/session%3bx", "/session;/x", "/ses%ef%bd%93ion", "/%ef%bc%8fsession", "/%c5%bfession",
 		"/ses%c5%bfion", "/sess%c4%b1on", "/session%e2%80%8b", "/s%c2%adession", "/%25u0073ession", "/%c1%b3ession", "/session%c0%af", "/session%e3%80%80",
 		"/session?x", "/session.json?x", "/session.JSON;x",
+		"/session%e2%80%a8", "/session%e2%80%a9", "/session%c2%85", "/session%85", "/%c2%85session", // spaces of other kinds
+		"/se%c3%9fion", "/se%e1%ba%9eion", "/s%c3%a9ssion", "/se%cc%81ssion", "/%c5%9bession", // as case folding and narrower alphabets have them
 	} {
 		for _, method := range []string{"GET", "DELETE", "POST"} {
 			send(t, p, method+" "+path+" HTTP/1.1\nHost: HOST\nConnection: close\n\n").expect(t, method+" "+path, 403, "session")
@@ -41,6 +43,7 @@ func TestNoReadingOfAPathLeadsOut(t *testing.T) {
 		"/..%3fx", "/..%23x", "/..%253fx", "/%c0%ae%c0%ae", "/%c0%ae%c0%ae/x", "/%e0%80%ae%e0%80%ae", "/%f0%80%80%ae.", "/%ef%bc%8e%ef%bc%8e",
 		"/..%e2%80%8b", "/.%e2%80%8b.", "/%e2%80%a5", "/..%c0%af", "/..%ef%bc%8fx", "/..%ef%bc%bcx", "/..%e2%88%95x", "/..%e2%81%84x", "/%25u002e%25u002e/x", "/%25u002e./x",
 		"/..%c2%a0", "/..+", "/%25u002e.", "/%e2%80%a4%e2%80%a4", "/..%c2%ad", "/%25c0%ae%c0%25ae/x", "/%25uff0e%25uff0e/x", "/..%25u2215x",
+		"/..%e2%80%a8", "/..%c2%85", "/..%85", "/.%cc%81.",
 	} {
 		send(t, p, "GET "+path+" HTTP/1.1\nHost: HOST\n\n").expect(t, path, 400, "path")
 	}
@@ -79,6 +82,7 @@ func TestHeadersThatChangeThePathOrTheMethodDoNotPass(t *testing.T) {
 	for _, name := range []string{
 		"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Http-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override",
 		"X_Original_URL", "X-Original-Method", "X-Forwarded-Uri", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Method", "X-Override-Url",
+		"X.Original.Url", "X-Original!Url", "x.http~method-override", "X-Envoy-Original-Path", "X-Replaced-Path",
 	} {
 		send(t, p, "GET /me HTTP/1.1\nHost: HOST\n"+name+": /session\n\n")
 		for got, values := range a.last(t).header {

@@ -208,9 +208,7 @@ func ValidateNames(names []string) error {
 // isName reports whether a name can be the beginning of paths, and means the same
 // however it is read.
 func isName(name string) bool {
-	return name != "" && name != "-" && !strings.ContainsFunc(name, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
-	})
+	return name != "" && name != "-" && !strings.ContainsFunc(name, func(r rune) bool { return isOdd(r) && r != '_' })
 }
 
 func (c Config) address() string { return cmp.Or(c.Address, DefaultAddress) }

@@ -33,8 +33,8 @@ type headerRule struct {
 }
 
 // headerRules are all headers that do not pass. Whatever they do not name passes
-// as it came. A name is the same with underscores: CGI and its heirs take one
-// for the other.
+// as it came. A name is the same with underscores, and with whatever else is neither
+// letter nor digit: CGI and its heirs take one for the other.
 var headerRules = []headerRule{
 	{bothWays, never, "it is for one connection alone (RFC 9110, 7.6.1)",
 		"Connection Keep-Alive Proxy-Connection Te Trailer Transfer-Encoding Upgrade Http2-Settings"},
@@ -51,7 +51,8 @@ var headerRules = []headerRule{
 			"Fly-Client-Ip Proxy-Client-Ip Wl-Proxy-Client-Ip X-Proxy-* X-Proxied-*"},
 	{toAPI, never, "it has a server act on another path or method than the one that was judged",
 		"X-Original-Url X-Original-Uri X-Original-Host X-Original-Method X-Original-Path X-Rewrite-Url X-Rewrite-Uri X-Override-Url X-Http-Method " +
-			"X-Http-Method-Override X-Method-Override X-Http-Path-Override X-Http-Host-Override X-Request-Uri X-Request-Url Request-Uri"},
+			"X-Http-Method-Override X-Method-Override X-Http-Path-Override X-Http-Host-Override X-Request-Uri X-Request-Url Request-Uri " +
+			"X-Envoy-Original-Path X-Envoy-Original-Method X-Replaced-Path X-Rewrite-Path X-Request-Path"},
 	{toAPI, never, "which page asked has been judged here, and its address is of the client's network",
 		"Origin Referer Access-Control-Request-*"},
 	{toClient, never, "which pages may read an answer is the proxy's to say", "Access-Control-* Timing-Allow-Origin"},
@@ -93,8 +94,13 @@ rules:
 
 // pass reports whether a header may go on.
 func (h *headers) pass(name string) bool {
-	if strings.IndexByte(name, '_') >= 0 {
-		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	if strings.ContainsFunc(name, isOdd) {
+		name = textproto.CanonicalMIMEHeaderKey(strings.Map(func(r rune) rune {
+			if isOdd(r) {
+				return '-'
+			}
+			return r
+		}, name))
 	}
 	if h.stopped[name] {
 		return false
@@ -105,6 +111,11 @@ func (h *headers) pass(name string) bool {
 		}
 	}
 	return true
+}
+
+// isOdd reports whether a character is none of those that names are usually of.
+func isOdd(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
 }
 
 // copy has those headers go on that may: not those, either, that the message

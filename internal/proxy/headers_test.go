@@ -14,7 +14,7 @@ import (
 // unwanted are headers that pass neither way, in no form.
 var unwanted = []string{
 	"X-Real-Ip", "X-Client-Ip", "Via", "X-Forwarded-For", "X-Forwarded-Client-Cert", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip", "X-Cluster-Client-Ip",
-	"X_Forwarded_For", "X_real_ip", "X-Envoy-External-Address", "Proxy-Authorization", "Keep-Alive", "Jwtsession-Secret",
+	"X_Forwarded_For", "X_real_ip", "X-Envoy-External-Address", "X.Real.Ip", "X-Forwarded.For", "Proxy-Authorization", "Keep-Alive", "Jwtsession-Secret",
 }
 
 func TestWhatTellsOfTheClientsNetworkPassesInNoForm(t *testing.T) {

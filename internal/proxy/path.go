@@ -18,8 +18,8 @@ const parameters = ";?#"
 
 // canonical reads a path, in its escaped form, as the most lenient of servers
 // would, and returns it so: all layers of escapes undone, overlong and
-// compatibility forms of characters made plain, invisible ones left out, slashes
-// for backslashes, lower case. All that is decided by a path is decided by this
+// compatibility forms of characters made plain, accents and what is invisible left
+// out, slashes for backslashes, lower case. All that is decided by a path is decided by this
 // reading; what goes to the API is the path as it came.
 //
 // It is not ok if some server might take the path to lead out of where it begins,
@@ -133,18 +133,21 @@ func unhex(s string, n int) (value rune, isHex bool) {
 	return value, true
 }
 
-// alike are characters that some conversions to a narrower alphabet replace,
-// besides those that Unicode itself calls compatible.
-var alike = strings.NewReplacer(`\`, "/", "\u2044", "/", "\u2215", "/", "\u29f8", "/", "\u2216", "/", "\u29f5", "/", "\u29f9", "/", "ı", "i")
+// alike are characters that some conversions to a narrower alphabet, or to one
+// case, replace, besides those that Unicode itself calls compatible.
+var alike = strings.NewReplacer(`\`, "/", "\u2044", "/", "\u2215", "/", "\u29f8", "/", "\u2216", "/", "\u29f5", "/", "\u29f9", "/",
+	"ı", "i", "ß", "ss", "ẞ", "ss", "ł", "l", "Ł", "l", "ø", "o", "Ø", "o", "đ", "d", "Đ", "d", "ħ", "h", "Ħ", "h", "ŧ", "t", "Ŧ", "t")
 
 // plain makes characters that some server takes for others those others.
 func plain(s string) string {
-	s = alike.Replace(norm.NFKC.String(shortest(s)))
+	s = alike.Replace(norm.NFKD.String(shortest(s)))
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
 			return -1 // nothing is to be seen of it
-		case unicode.Is(unicode.Zs, r):
+		case unicode.Is(unicode.Mn, r):
+			return -1 // an accent, which a narrower alphabet has not
+		case unicode.IsSpace(r):
 			return ' '
 		}
 		return unicode.ToLower(unicode.ToUpper(r)) // the long s has the same capital as s
