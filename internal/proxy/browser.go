@@ -88,14 +88,13 @@ func preflight(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	header.Set("Access-Control-Max-Age", "600")
-	header.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network")
+	header.Add("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network")
 	w.WriteHeader(http.StatusNoContent)
 }
 
 // share has a browser show an answer to the page of an origin.
 func share(header http.Header, origin string, withCookies bool) {
 	header.Set("Access-Control-Allow-Origin", origin)
-	header.Add("Vary", "Origin")
 	if withCookies {
 		header.Set("Access-Control-Allow-Credentials", "true")
 	}

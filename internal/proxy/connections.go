@@ -28,6 +28,11 @@ const (
 	// lingerRefused is the same for a request that was refused: whoever sent it is
 	// to hold nothing.
 	lingerRefused = 500 * time.Millisecond
+
+	// longestWriteWait is how long a client may read nothing of its answer, and
+	// writeWaitRefused the same for one that was refused.
+	longestWriteWait = time.Minute
+	writeWaitRefused = 10 * time.Second
 )
 
 // connections are those of clients. At the limit a newcomer takes the place of
@@ -114,6 +119,7 @@ type connection struct {
 	all   *connections
 	spare bool // beyond the limit
 
+	admitted  atomic.Bool  // its request was not refused
 	lingering atomic.Int64 // a time.Duration: how long to read what is still to come; 0: not at all
 	ended     sync.Once
 
@@ -143,6 +149,19 @@ type connectionKey struct{}
 // withConnection is the server's ConnContext.
 func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, connectionOf(conn))
+}
+
+// Write writes of answers, for as long as the client may read nothing.
+func (c *connection) Write(p []byte) (int, error) {
+	c.Conn.SetWriteDeadline(time.Now().Add(writeWait(c.admitted.Load())))
+	return c.Conn.Write(p)
+}
+
+func writeWait(admitted bool) time.Duration {
+	if admitted {
+		return longestWriteWait
+	}
+	return writeWaitRefused
 }
 
 // linger has what is still to come read for a while before the connection is

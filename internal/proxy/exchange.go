@@ -23,6 +23,8 @@ type exchange struct {
 	origin    string      // of the page that may read the answer, if there is one
 	cookies   bool        // they pass
 	recovered bool        // a 401 was
+	admitted  bool        // it was not refused
+	varies    bool        // answers are for pages of some origins
 }
 
 // begin returns the exchange that a request begins.
@@ -58,9 +60,21 @@ func (e *exchange) Write(p []byte) (int, error) {
 	if e.status == 0 {
 		e.status = http.StatusOK
 	}
+	if e.ProtoMajor > 1 { // where the client says of each answer how much it takes
+		e.control().SetWriteDeadline(time.Now().Add(writeWait(e.admitted)))
+	}
 	n, err := e.ResponseWriter.Write(p)
 	e.bytes += int64(n)
 	return n, err
+}
+
+// admit says whether the request is answered in earnest, which its client may take
+// its time to read.
+func (e *exchange) admit(admitted bool) {
+	e.admitted = admitted
+	if e.conn != nil {
+		e.conn.admitted.Store(admitted)
+	}
 }
 
 // refuse answers a request of which nothing has been read, and nothing will be:
@@ -86,6 +100,9 @@ func (e *exchange) fail(f *failure) {
 func (e *exchange) mark() {
 	header := e.Header()
 	confine(header, e.cookies)
+	if e.varies {
+		header.Add("Vary", "Origin")
+	}
 	if e.origin != "" {
 		expose(header)
 		share(header, e.origin, e.cookies)

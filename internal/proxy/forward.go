@@ -15,14 +15,9 @@ import (
 	"time"
 )
 
-const (
-	// headerPatience is how long an answer's header waits for the first part of its
-	// body, with which it makes one packet.
-	headerPatience = 5 * time.Millisecond
-
-	// longestWriteWait is how long a client may read nothing of its answer.
-	longestWriteWait = time.Minute
-)
+// headerPatience is how long an answer's header waits for the first part of its
+// body, with which it makes one packet.
+const headerPatience = 5 * time.Millisecond
 
 // forwarder passes requests on to one API.
 type forwarder struct {
@@ -315,7 +310,6 @@ func (p *passage) copy(res *http.Response) error {
 		n, err := res.Body.Read(buffer[:])
 		if n > 0 {
 			left -= int64(n)
-			control.SetWriteDeadline(time.Now().Add(longestWriteWait))
 			p.mu.Lock()
 			p.phase = streaming
 			_, failed := p.Write(buffer[:n])

@@ -72,7 +72,7 @@ func (p *Proxy) forwarder(t *target, api API) (*forwarder, error) {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := begin(w, r)
-	e.cookies = h.config.KeepCookies
+	e.cookies, e.varies = h.config.KeepCookies, len(h.config.Origins) > 0
 	defer h.finish(e)
 	isSpare := e.conn != nil && e.conn.spare
 	if e.ProtoMajor == 1 && (isSpare || h.stopping.Load()) {
@@ -87,6 +87,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	reading, refused := h.guard.judge(r)
+	e.admit(refused == nil && !isOpen(r.URL.Path))
 	switch {
 	case refused != nil:
 		h.metrics.refused.Inc()

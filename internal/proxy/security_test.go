@@ -107,6 +107,14 @@ func TestAnOriginThatIsAllowedIsServed(t *testing.T) {
 			t.Errorf("%q: got %d, want %d", header, got, want)
 		}
 	}
+	// A browser that has an answer without the page's origin must not show it to the
+	// page's script from its cache.
+	for _, header := range []string{"X-No: origin", "Origin: http://localhost:3000"} {
+		got := send(t, p, "GET /me HTTP/1.1\nHost: HOST\n"+header+"\n\n").header["Vary"]
+		if !isListed(got, "Origin") {
+			t.Errorf("%s: got Vary %q, want Origin in it", header, got)
+		}
+	}
 }
 
 func TestTunnelsAndTargetsElsewhereAreRefused(t *testing.T) {
