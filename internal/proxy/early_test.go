@@ -157,6 +157,35 @@ console.log(JSON.stringify(count));`, times, p.URL()+"/runs"))
 	}
 }
 
+// net/http waits for half a second before it closes a connection on which more is
+// to come. A client may take longer to send what it has.
+func TestAClientThatIsStillSendingSeesTheAnswer(t *testing.T) {
+	a := newAPI(t, nil)
+	p := a.running(t)
+	get(t, p, "/me")
+	a.Server.CloseClientConnections()
+	a.Server.Close()
+	part := bytes.Repeat([]byte("x"), 100_000)
+	for _, head := range []string{"Content-Length: 2000000", "Transfer-Encoding: chunked"} {
+		conn, reader := dial(t, p)
+		post(t, p, conn, "POST /runs HTTP/1.1\nHost: HOST\n"+head+"\n\n")
+		for sent := range 20 {
+			piece := string(part)
+			if head == "Transfer-Encoding: chunked" {
+				piece = fmt.Sprintf("%x\r\n%s\r\n", len(part), part)
+			}
+			if _, err := io.WriteString(conn, piece); err != nil {
+				t.Fatalf("%s: after %d parts: %v", head, sent, err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if head == "Transfer-Encoding: chunked" {
+			io.WriteString(conn, "0\r\n\r\n")
+		}
+		next(t, reader).expect(t, head, 502, "api_unreachable")
+	}
+}
+
 // Who was refused holds nothing: what follows the request is not waited for.
 func TestARefusedRequestIsAnsweredAndClosedUnread(t *testing.T) {
 	const secret = "a-secret-of-the-clients"
