@@ -67,12 +67,8 @@ func next(t testing.TB, reader *bufio.Reader) answer {
 }
 
 func TestAConnectionOutlivesAnAnswerThatLeftTheBodyUnread(t *testing.T) {
-	a := newAPI(t, nil)
 	var log logged
-	p := a.running(t, log.to)
-	get(t, p, "/me")
-	a.Server.CloseClientConnections()
-	a.Server.Close()
+	_, p := away(t, log.to)
 	conn, reader := dial(t, p)
 	for range 5 {
 		post(t, p, conn, "POST /runs HTTP/1.1\nHost: HOST\nTransfer-Encoding: chunked\n\na\n0123456789\n0\n\n")
@@ -137,11 +133,7 @@ for _ in range(%d):
 }
 
 func TestWhileTheAPIIsAwayNoClientIsReset(t *testing.T) {
-	a := newAPI(t, nil)
-	p := a.running(t)
-	get(t, p, "/me")
-	a.Server.CloseClientConnections()
-	a.Server.Close()
+	_, p := away(t)
 	const times = 30
 	got := output(t, "node", "--input-type=module", "-e", fmt.Sprintf(`
 const count = {};
@@ -160,11 +152,7 @@ console.log(JSON.stringify(count));`, times, p.URL()+"/runs"))
 // net/http waits for half a second before it closes a connection on which more is
 // to come. A client may take longer to send what it has.
 func TestAClientThatIsStillSendingSeesTheAnswer(t *testing.T) {
-	a := newAPI(t, nil)
-	p := a.running(t)
-	get(t, p, "/me")
-	a.Server.CloseClientConnections()
-	a.Server.Close()
+	_, p := away(t)
 	part := bytes.Repeat([]byte("x"), 100_000)
 	for _, head := range []string{"Content-Length: 2000000", "Transfer-Encoding: chunked"} {
 		conn, reader := dial(t, p)

@@ -116,6 +116,18 @@ func (a *api) running(t testing.TB, change ...func(*Config)) *Proxy {
 	return p
 }
 
+// away returns an API that has gone away, and a proxy to it that still has a
+// session.
+func away(t testing.TB, change ...func(*Config)) (*api, *Proxy) {
+	t.Helper()
+	a := newAPI(t, nil)
+	p := a.running(t, change...)
+	get(t, p, "/me")
+	a.Server.CloseClientConnections()
+	a.Server.Close()
+	return a, p
+}
+
 // listening returns a proxy to the API that does not serve yet.
 func (a *api) listening(t testing.TB, change ...func(*Config)) *Proxy {
 	t.Helper()
@@ -224,7 +236,9 @@ func read(t testing.TB, res *http.Response) answer {
 // do sends a request with net/http's client, which follows no redirect here.
 func do(t testing.TB, req *http.Request) answer {
 	t.Helper()
-	res, err := http.DefaultTransport.RoundTrip(req.WithContext(t.Context()))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	res, err := http.DefaultTransport.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		t.Fatal(err)
 	}

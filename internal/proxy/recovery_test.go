@@ -106,11 +106,7 @@ func TestAnOutageOfTheSessionAPIEndsWithIt(t *testing.T) {
 }
 
 func TestAnAPIThatCannotBeReachedIsA502WithOneLine(t *testing.T) {
-	a := newAPI(t, nil)
-	p := a.running(t)
-	get(t, p, "/me")
-	a.Server.CloseClientConnections()
-	a.Server.Close()
+	a, p := away(t)
 	answer := get(t, p, "/me")
 	answer.expect(t, "the API is down", 502, "api_unreachable")
 	if host := strings.TrimPrefix(a.URL, "http://"); !strings.Contains(answer.body.Error, host) || !strings.Contains(answer.body.Error, "refused") {
