@@ -173,7 +173,7 @@ func shortest(s string) string {
 	return b.String()
 }
 
-// overlong decodes two to four bytes without asking whether fewer would do. A
+// overlong decodes two to six bytes without asking whether fewer would do. A
 // byte that begins none stands for itself, as in Latin-1.
 func overlong(s string) (r rune, size int) {
 	switch c := s[0]; {
@@ -183,6 +183,10 @@ func overlong(s string) (r rune, size int) {
 		r, size = rune(c&0x0f), 3
 	case c&0xf8 == 0xf0:
 		r, size = rune(c&0x07), 4
+	case c&0xfc == 0xf8:
+		r, size = rune(c&0x03), 5
+	case c&0xfe == 0xfc:
+		r, size = rune(c&0x01), 6
 	}
 	if size == 0 || len(s) < size {
 		return rune(s[0]), 1
