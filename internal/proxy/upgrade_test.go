@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"io"
 	"net/http"
@@ -96,7 +97,9 @@ func TestGRPCPassesWithoutTLS(t *testing.T) {
 	transport := withoutTLS()
 	defer transport.CloseIdleConnections()
 	reader, writer := io.Pipe()
-	res, err := transport.RoundTrip(request(t, "POST", p.URL()+"/runs.Runs/Follow", reader, "Content-Type: application/grpc", "Te: trailers").WithContext(t.Context()))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	res, err := transport.RoundTrip(request(t, "POST", p.URL()+"/runs.Runs/Follow", reader, "Content-Type: application/grpc", "Te: trailers").WithContext(ctx))
 	if err != nil {
 		t.Fatal(err)
 	}
