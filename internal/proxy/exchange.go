@@ -68,6 +68,17 @@ func (e *exchange) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// flush sends what has been written. After that an HTTP/2 answer may pause: a
+// deadline for writing would end it although nothing waits to be written.
+func (e *exchange) flush() error {
+	control := e.control()
+	err := control.Flush()
+	if e.ProtoMajor > 1 {
+		control.SetWriteDeadline(time.Time{})
+	}
+	return err
+}
+
 // admit says whether the request is answered in earnest, which its client may take
 // its time to read.
 func (e *exchange) admit(admitted bool) {

@@ -305,7 +305,6 @@ func (p *passage) announce(to http.Header, res *http.Response) map[string]bool {
 func (p *passage) copy(res *http.Response) error {
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
-	control := p.control()
 	for left := res.ContentLength; ; {
 		n, err := res.Body.Read(buffer[:])
 		if n > 0 {
@@ -314,7 +313,7 @@ func (p *passage) copy(res *http.Response) error {
 			p.phase = streaming
 			_, failed := p.Write(buffer[:n])
 			if failed == nil && err == nil && left != 0 {
-				failed = control.Flush()
+				failed = p.flush()
 			}
 			p.mu.Unlock()
 			if failed != nil {
