@@ -146,6 +146,26 @@ func TestTheNamesOfExtraAreComparedWithTheDescription(t *testing.T) {
 	}
 }
 
+// O2: a name that is not Extra's may be one that an answer has, or the account's.
+func TestAnUnknownPlaceholderIsAdvisedByWhereItStands(t *testing.T) {
+	for want, d := range map[string]Description{
+		"have Protocol.Keep say where the answer has it, or set it in Credentials.Extra": {Refresh: "POST /r\n\nrefresh={refresh}"},
+		"write {email} for who signs in, or set it in Credentials.Extra":                 {SignIn: "POST /s\n\nuser={username}"},
+	} {
+		if d.SignIn == "" {
+			d.SignIn = "POST /s"
+		}
+		d.Token = "token"
+		e, err := Parse(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.CheckExtra(nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+}
+
 // O1, O3, O6
 func TestWhatADescriptionNeedsIsKnownFromIt(t *testing.T) {
 	type facts struct {
