@@ -30,7 +30,7 @@ client-secret_command = "echo of the client"
 		t.Fatalf("got code %d and %q, want header lines that sign a request in", code, stderr)
 	}
 	// What a program inside gets is the same account, and the same session.
-	inside := b.command(t, "exec", "--", "sh", "-c", `"$0" status`)
+	inside := b.with("JWTSESSION_PROTOCOL=pocketbase").command(t, "exec", "--profile", "lab", "--", "sh", "-c", `"$0" status`)
 	inside.Args = append(inside.Args, inside.Path)
 	if code, status, _ := finish(t, inside); code != exitOK || !strings.Contains(status, "[lab.protocol] (profile lab)") || !strings.Contains(status, "live") {
 		t.Errorf("status inside exec: got code %d and\n%s\nwant the protocol and the session of the profile", code, status)
