@@ -13,8 +13,8 @@ import (
 // The profile's commands are those of a POSIX shell.
 func TestAProfileDescribesAProtocolOfItsOwn(t *testing.T) {
 	extra := map[string]string{"tenant": "a tenant/7", "client-secret": "of the client"}
-	server, b := speaking(t, tenantsProtocol(t), extra, sessiontest.WithReuseDetection())
-	b = boxAt(t, server.URL).config(t, `
+	server, _ := speaking(t, tenantsProtocol(t), extra, sessiontest.WithReuseDetection())
+	b := boxAt(t, server.URL).config(t, `
 [lab]
 base_url = "`+server.URL+`"
 email = "`+sessiontest.Email+`"

@@ -46,9 +46,9 @@ func TestAPersonIsAskedForAOneTimeCodeWhereThereIsASignIn(t *testing.T) {
 func TestALoginAsksForWhatTheProtocolWants(t *testing.T) {
 	environment := secretService(t)
 	extra := map[string]string{"apikey": "an-anon-key"}
-	server, b := byName(t, "supabase", extra)
+	server, _ := byName(t, "supabase", extra)
 	hide := []string{"JWTSESSION_EMAIL=", "JWTSESSION_PASSWORD="}
-	b = boxAt(t, server.URL).with(append(append(environment, hide...), "JWTSESSION_PROTOCOL=supabase")...)
+	b := boxAt(t, server.URL).with(append(append(environment, hide...), "JWTSESSION_PROTOCOL=supabase")...)
 	p := onOwnTerminal(t, b.command(t, "login"))
 	p.expect("E-mail address at ")
 	p.enter(sessiontest.Email, true)

@@ -81,6 +81,8 @@ func TestTryingADescriptionSaysWhatIsMissingAndWhatMayBeMeant(t *testing.T) {
 			[]string{"401 Unauthorized"}},
 		"the refresh": {func(p *jwtsession.Protocol) { p.Refresh = "PUT /refresh\n\nr={refresh}" }, exitRejected,
 			[]string{"2  Refresh", "401 Unauthorized", "3  Log out", "204 No Content"}}, // the session does not stay
+		"how requests carry it": {func(p *jwtsession.Protocol) { p.Send = []string{"X-Token: {token}"} }, exitFailure,
+			[]string{"401 Unauthorized: the session is rejected.\n   missing: send: the API rejects a session that has just begun"}},
 		"the log-out": {func(p *jwtsession.Protocol) { p.LogOut = "" }, exitOK,
 			[]string{"There is no log-out", "Nothing is missing"}},
 	} {
@@ -89,7 +91,7 @@ func TestTryingADescriptionSaysWhatIsMissingAndWhatMayBeMeant(t *testing.T) {
 		b := boxAt(t, server.URL)
 		p := protocols.GinJWT
 		c.change(&p)
-		code, output, stderr := b.run(t, "protocol", "try", descriptionFile(t, describe(p).String()))
+		code, output, stderr := b.run(t, "protocol", "try", descriptionFile(t, describe(p).String()), "--get", "/me")
 		if code != c.code || (stderr == "") != (code == exitOK) || strings.Count(stderr, "\n") > 1 {
 			t.Errorf("%s: got code %d and %q, want %d and one line", name, code, stderr, c.code)
 		}
