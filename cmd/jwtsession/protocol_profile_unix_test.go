@@ -13,8 +13,8 @@ import (
 // The profile's commands are those of a POSIX shell.
 func TestAProfileDescribesAProtocolOfItsOwn(t *testing.T) {
 	extra := map[string]string{"tenant": "a tenant/7", "client-secret": "of the client"}
-	server, b := speaking(t, tenantsProtocol(t), extra, sessiontest.WithReuseDetection())
-	b = boxAt(t, server.URL).config(t, `
+	server, _ := speaking(t, tenantsProtocol(t), extra, sessiontest.WithReuseDetection())
+	b := boxAt(t, server.URL).config(t, `
 [lab]
 base_url = "`+server.URL+`"
 email = "`+sessiontest.Email+`"
@@ -30,7 +30,7 @@ client-secret_command = "echo of the client"
 		t.Fatalf("got code %d and %q, want header lines that sign a request in", code, stderr)
 	}
 	// What a program inside gets is the same account, and the same session.
-	inside := b.command(t, "exec", "--", "sh", "-c", `"$0" status`)
+	inside := b.with("JWTSESSION_PROTOCOL=pocketbase").command(t, "exec", "--profile", "lab", "--", "sh", "-c", `"$0" status`)
 	inside.Args = append(inside.Args, inside.Path)
 	if code, status, _ := finish(t, inside); code != exitOK || !strings.Contains(status, "[lab.protocol] (profile lab)") || !strings.Contains(status, "live") {
 		t.Errorf("status inside exec: got code %d and\n%s\nwant the protocol and the session of the profile", code, status)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -30,7 +31,12 @@ func TestAPersonIsAskedForAOneTimeCodeWhereThereIsASignIn(t *testing.T) {
 	p = onOwnTerminal(t, b.command(t, "proxy", "--listen", "127.0.0.1:0"))
 	p.expect("One-time code for ")
 	p.enter(server.NewOneTimeCode(sessiontest.Email), false)
-	p.expect("The proxy is at ")
+	p.expect(", for the API at ")
+	_, base, _ := strings.Cut(p.seen, "The proxy is at ")
+	base, _, _ = strings.Cut(base, ",")
+	if res, err := http.Get(base + "/me"); err != nil || res.StatusCode != http.StatusOK {
+		t.Errorf("through the proxy: got %v and %v, want a request that is signed in", res, err)
+	}
 	if got := server.Counts(); got.Created != 2 || got.Creates != 2 {
 		t.Errorf("got %+v, want two sign-ins", got)
 	}
@@ -40,9 +46,9 @@ func TestAPersonIsAskedForAOneTimeCodeWhereThereIsASignIn(t *testing.T) {
 func TestALoginAsksForWhatTheProtocolWants(t *testing.T) {
 	environment := secretService(t)
 	extra := map[string]string{"apikey": "an-anon-key"}
-	server, b := byName(t, "supabase", extra)
+	server, _ := byName(t, "supabase", extra)
 	hide := []string{"JWTSESSION_EMAIL=", "JWTSESSION_PASSWORD="}
-	b = boxAt(t, server.URL).with(append(append(environment, hide...), "JWTSESSION_PROTOCOL=supabase")...)
+	b := boxAt(t, server.URL).with(append(append(environment, hide...), "JWTSESSION_PROTOCOL=supabase")...)
 	p := onOwnTerminal(t, b.command(t, "login"))
 	p.expect("E-mail address at ")
 	p.enter(sessiontest.Email, true)

@@ -227,6 +227,7 @@ func TestAWrongDescriptionOrAWrongNameIsOneLineThatNamesIt(t *testing.T) {
 		{lab + "protocol = 'supabase'\n[lab.extra]\napikey_file = '/dev/null'", "", "what is there for {apikey} (extra.apikey_file of profile lab) is empty"},
 		{lab + "protocol = 'supabase'\nextra = 'hunter2'", "", "lab.extra is no table"},
 		{lab + "protocol = 'supabase'", "", "wants {apikey}: set JWTSESSION_EXTRA_APIKEY, or apikey below [NAME.extra]"},
+		{lab + "protocol = 'supabase'\n[lab.extra]\napikey = 'hunter2'", "--email another", "wants {apikey}: set JWTSESSION_EXTRA_APIKEY"},
 		{lab + "code_file = 'a'\ncode_command = 'b'", "", "both code_file and code_command"},
 		{lab + "protocl = 'supabase'", "", "nothing is called lab.protocl: did you mean protocol?"},
 		{"", "--protocol pocketbase --base-url https://e.example.com --email e", "there is no password for e (--email)"},
@@ -239,6 +240,7 @@ func TestAWrongDescriptionOrAWrongNameIsOneLineThatNamesIt(t *testing.T) {
 		writeProfiles(t, c.config, "p", "hunter2")
 		args := append([]string{"token"}, strings.Fields(c.args)...)
 		if c.config != "" {
+			t.Setenv(passwordVariable, "hunter2")
 			args = append(args, "--profile", "lab")
 		}
 		code, stdout, stderr := commandLine(t, args...)

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -78,6 +81,8 @@ func TestTryingADescriptionSaysWhatIsMissingAndWhatMayBeMeant(t *testing.T) {
 			[]string{"401 Unauthorized"}},
 		"the refresh": {func(p *jwtsession.Protocol) { p.Refresh = "PUT /refresh\n\nr={refresh}" }, exitRejected,
 			[]string{"2  Refresh", "401 Unauthorized", "3  Log out", "204 No Content"}}, // the session does not stay
+		"how requests carry it": {func(p *jwtsession.Protocol) { p.Send = []string{"X-Token: {token}"} }, exitFailure,
+			[]string{"401 Unauthorized: the session is rejected.\n   missing: send: the API rejects a session that has just begun"}},
 		"the log-out": {func(p *jwtsession.Protocol) { p.LogOut = "" }, exitOK,
 			[]string{"There is no log-out", "Nothing is missing"}},
 	} {
@@ -86,7 +91,7 @@ func TestTryingADescriptionSaysWhatIsMissingAndWhatMayBeMeant(t *testing.T) {
 		b := boxAt(t, server.URL)
 		p := protocols.GinJWT
 		c.change(&p)
-		code, output, stderr := b.run(t, "protocol", "try", descriptionFile(t, describe(p).String()))
+		code, output, stderr := b.run(t, "protocol", "try", descriptionFile(t, describe(p).String()), "--get", "/me")
 		if code != c.code || (stderr == "") != (code == exitOK) || strings.Count(stderr, "\n") > 1 {
 			t.Errorf("%s: got code %d and %q, want %d and one line", name, code, stderr, c.code)
 		}
@@ -118,6 +123,33 @@ func TestADescriptionThatCannotBeTriedIsAMistakeOfTheCommandLine(t *testing.T) {
 		code, _, stderr := commandLine(t, append([]string{"protocol", "try"}, args...)...)
 		if code != exitUsage || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "hunter2") {
 			t.Errorf("got code %d and %q, want %d and one line with %q", code, stderr, exitUsage, want)
+		}
+	}
+}
+
+// A server that puts what it got, and what it issues, wherever it can.
+func TestTryingADescriptionShowsNoSecretThatAServerRepeats(t *testing.T) {
+	const issued = "ISSUED-token"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			panic(http.ErrAbortHandler)
+		}
+		password := r.FormValue("p")
+		w.Header().Set("Content-Type", "application/json; x="+password)
+		w.Header().Set("X-"+password, password)
+		w.Header().Add("Set-Cookie", password+"="+password)
+		json.NewEncoder(w).Encode(map[string]any{"token": issued, "life": password, password: map[string]any{issued: 7}})
+	}))
+	defer server.Close()
+	b := boxAt(t, server.URL).with("JWTSESSION_PASSWORD=CANARY-password")
+	file := descriptionFile(t, "sign_in = 'POST /login?p={password}'\nrefresh = 'POST /refresh?p={password}'\nlog_out = 'DELETE /login?t={token}'\ntoken = 'token'\nexpires_in = 'life'\nsend = ['?sid={token}']\n")
+	_, output, stderr := b.run(t, "protocol", "try", file, "--get", "/me", "--verbose")
+	if !strings.Contains(output, "no answer: ") || !strings.Contains(output, "3  Log out") || !strings.Contains(output, "left out") {
+		t.Errorf("got\n%s%s\nwant all steps, and that something is left out", output, stderr)
+	}
+	for _, secret := range []string{"CANARY", "Canary", issued, "canary"} {
+		if strings.Contains(output+stderr, secret) {
+			t.Errorf("%s is in\n%s%s", secret, output, stderr)
 		}
 	}
 }

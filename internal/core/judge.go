@@ -250,6 +250,7 @@ func (m *step) failed(kind EventKind, done Op) Op {
 	}
 	m.Way.Planned = false
 	if in.Outcome == Local {
+		m.Way.Asked = false // who comes while the lease is given back may have other credentials
 		m.attemptFailed(kind, done, 0)
 		return m.fail(Answer{Err: in.Err})
 	}

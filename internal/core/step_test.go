@@ -64,6 +64,17 @@ func (l *line) run(t *testing.T) {
 	}
 }
 
+// after is the state after the inputs, with a cache.
+func after(t *testing.T, s State, inputs ...Input) State {
+	t.Helper()
+	c := rules
+	c.Cache = true
+	for _, in := range inputs {
+		s, _ = Step(&c, s, in, noon)
+	}
+	return s
+}
+
 func TestWhatIsNextIsTheFirstLineThatApplies(t *testing.T) {
 	leased := func(p Pursuit) *Pursuit {
 		p.Leased = true
@@ -103,6 +114,16 @@ func TestWhatIsNextIsTheFirstLineThatApplies(t *testing.T) {
 		{name: "an outage, looked just now", state: State{Outage: outage, Known: true, Looked: noon.Add(-time.Second) + 1}, in: Input{Kind: Want}, cache: true, woken: true, wakes: errAway},
 		{name: "an outage, nobody told, in time", state: State{Outage: &Outage{Until: noon.Add(time.Second), Err: errAway}}, in: Input{Kind: Want}, begins: Sleep},
 		{name: "to sign in", in: Input{Kind: Want}, begins: Ask},
+		{
+			name:  "the sign-in could not be made here",
+			state: State{Known: true, Want: true, Way: leased(*during(Create, Session{}))}, in: Input{Kind: Done, Outcome: Local, Err: errAway},
+			cache: true, begins: Unlock, woken: true, wakes: errAway,
+		},
+		{
+			name:  "the sign-in could not be made here, and somebody has come since then",
+			state: after(t, State{Known: true, Want: true, Way: leased(*during(Create, Session{}))}, Input{Kind: Done, Outcome: Local, Err: errAway}, Input{Kind: Want}),
+			in:    Input{Kind: Done}, cache: true, begins: Ask,
+		},
 		{
 			name:  "to sign in, and these credentials rest",
 			state: State{Refusals: []Refusal{{Until: noon + 1, Err: errRefused}}, Want: true, Way: during(Ask, Session{})}, in: Input{Kind: Done}, woken: true, wakes: errRefused,
