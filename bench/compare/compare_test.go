@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 
 func TestOurColumnIsAsItShouldBe(t *testing.T) {
 	host = t
-	small := scale{fleet: 3, interval: 2 * time.Second}
+	small := scale{fleet: 3, interval: 4 * time.Second}
 	checked := 0
 	for _, measurements := range [][]single{failures, simulated, processesOf(small)} {
 		for _, m := range measurements {
@@ -80,6 +80,33 @@ func TestALineIsBehindOnlyABetterPeer(t *testing.T) {
 	} {
 		if got := len(test.line.behind()); got != test.behind {
 			t.Errorf("%s: got %d better peers, want %d", test.name, got, test.behind)
+		}
+	}
+}
+
+// So that the columns of the others are figures, and no errors.
+func TestEveryLibraryIsMeasured(t *testing.T) {
+	host = t
+	lines, err := overheads(libraries, 1, time.Microsecond, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := idle(libraries, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines = append(lines, more...)
+	for _, m := range simulated[:1] {
+		lines = append(lines, m.lineOf(libraries))
+	}
+	for _, l := range lines {
+		if len(l.Cells) != len(libraries) {
+			t.Fatalf("%s: got %d cells, want one for each of %d libraries", l.Name, len(l.Cells), len(libraries))
+		}
+		for i, c := range l.Cells {
+			if c.Score == nil && !(libraries[i].renewsOnly && c == none) {
+				t.Errorf("%s: %s got %q, want a figure", l.Name, libraries[i].name, c.Text)
+			}
 		}
 	}
 }

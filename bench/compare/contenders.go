@@ -63,17 +63,22 @@ func openOAuth2(a api) (*contender, error) {
 	ts := oauth2.ReuseTokenSource(nil, signInSource{a})
 	client := oauth2.NewClient(context.WithValue(context.Background(), oauth2.HTTPClient, a.plain()), ts)
 	return &contender{
-		token: func(context.Context) (string, error) {
-			token, err := ts.Token()
-			if err != nil {
-				return "", err
-			}
-			return token.AccessToken, nil
-		},
+		token: accessToken(ts),
 		do:    client.Do,
 		spoil: func() error { return spoilOAuth2(ts) },
 		close: func() {},
 	}, nil
+}
+
+// accessToken is for sources that take no context.
+func accessToken(ts oauth2.TokenSource) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) {
+		token, err := ts.Token()
+		if err != nil {
+			return "", err
+		}
+		return token.AccessToken, nil
+	}
 }
 
 // spoilOAuth2 changes the token that a source gives.
@@ -90,13 +95,7 @@ func openClientGo(a api) (*contender, error) {
 	ts := transport.NewCachedTokenSource(signInSource{a})
 	client := &http.Client{Transport: transport.ResettableTokenSourceWrapTransport(ts)(a.transport())}
 	return &contender{
-		token: func(context.Context) (string, error) {
-			token, err := ts.Token()
-			if err != nil {
-				return "", err
-			}
-			return token.AccessToken, nil
-		},
+		token: accessToken(ts),
 		do:    client.Do,
 		spoil: func() error { return spoilOAuth2(ts) },
 		close: func() {},

@@ -16,8 +16,8 @@ import (
 
 // failures are what goes wrong in a program's life, over real sockets.
 var failures = []single{
-	{name: "50 calls with a wrong password, in a row: sign-ins", want: "1", measure: played(wrongPassword)},
-	{name: "100 calls with a wrong password, at once: sign-ins", want: "1", measure: played(wrongPasswordAtOnce)},
+	{name: "50 calls with a wrong password, in a row: sign-ins", want: "1", measure: playedWith("wrong", wrongPassword)},
+	{name: "100 calls with a wrong password, at once: sign-ins", want: "1", measure: playedWith("wrong", wrongPasswordAtOnce)},
 	{name: "10 requests after a revocation: failed", want: "0", measure: played(revocation)},
 	{name: "10 requests, one spurious 401: failed", want: "0", measure: played(spuriousRejection)},
 	{name: "one spurious 401: passwords sent on account of it", want: "0", measure: played(passwordsForASpuriousRejection)},
@@ -28,26 +28,37 @@ var failures = []single{
 	{name: "%+v of the library's types for secrets shows", want: "nothing", forRenewers: true, measure: printed},
 }
 
-// played has a scenario played by a library, at a server of its own.
-func played(scenario func(library, *sessiontest.Server) (cell, error)) func(library) (cell, error) {
+// scenario is played by a library that is set up for a server of its own.
+type scenario func(*contender, *sessiontest.Server) (cell, error)
+
+func played(s scenario) func(library) (cell, error) { return playedWith(sessiontest.Password, s) }
+
+func playedWith(password string, s scenario) func(library) (cell, error) {
 	return func(lib library) (cell, error) {
 		box := sessiontest.NewServer(sessiontest.WithTokenLife(hour))
 		defer box.Close()
-		return scenario(lib, box)
+		server := apiOf(box)
+		server.password = password
+		c, err := lib.open(server)
+		if err != nil {
+			return cell{}, err
+		}
+		defer c.close()
+		return s(c, box)
 	}
 }
 
-func wrongPassword(lib library, box *sessiontest.Server) (cell, error) {
-	return refusals(lib, box, func(call func()) {
+func wrongPassword(c *contender, box *sessiontest.Server) (cell, error) {
+	return refusals(c, box, func(call func()) {
 		for range 50 {
 			call()
 		}
 	})
 }
 
-func wrongPasswordAtOnce(lib library, box *sessiontest.Server) (cell, error) {
+func wrongPasswordAtOnce(c *contender, box *sessiontest.Server) (cell, error) {
 	box.Inject(sessiontest.OpCreate, -1, sessiontest.Fault{Delay: 20 * time.Millisecond})
-	return refusals(lib, box, func(call func()) {
+	return refusals(c, box, func(call func()) {
 		var all sync.WaitGroup
 		for range 100 {
 			all.Go(call)
@@ -56,14 +67,7 @@ func wrongPasswordAtOnce(lib library, box *sessiontest.Server) (cell, error) {
 	})
 }
 
-func refusals(lib library, box *sessiontest.Server, each func(call func())) (cell, error) {
-	wrong := apiOf(box)
-	wrong.password = "wrong"
-	c, err := lib.open(wrong)
-	if err != nil {
-		return cell{}, err
-	}
-	defer c.close()
+func refusals(c *contender, box *sessiontest.Server, each func(call func())) (cell, error) {
 	var accepted atomic.Int32
 	each(func() {
 		if _, err := c.token(context.Background()); err == nil {
@@ -76,30 +80,25 @@ func refusals(lib library, box *sessiontest.Server, each func(call func())) (cel
 	return measured(float64(box.Counts().Creates)), nil
 }
 
-func revocation(lib library, box *sessiontest.Server) (cell, error) {
-	return tenRequests(lib, box, box.RevokeAll)
+func revocation(c *contender, box *sessiontest.Server) (cell, error) {
+	return tenRequests(c, box, box.RevokeAll)
 }
 
 var rejection = sessiontest.Fault{Status: http.StatusUnauthorized}
 
-func spuriousRejection(lib library, box *sessiontest.Server) (cell, error) {
-	return tenRequests(lib, box, func() { box.Inject(sessiontest.OpResource, 1, rejection) })
+func spuriousRejection(c *contender, box *sessiontest.Server) (cell, error) {
+	return tenRequests(c, box, func() { box.Inject(sessiontest.OpResource, 1, rejection) })
 }
 
-func passwordsForASpuriousRejection(lib library, box *sessiontest.Server) (cell, error) {
-	if _, err := spuriousRejection(lib, box); err != nil {
+func passwordsForASpuriousRejection(c *contender, box *sessiontest.Server) (cell, error) {
+	if _, err := spuriousRejection(c, box); err != nil {
 		return cell{}, err
 	}
 	return measured(float64(box.Counts().Creates - 1)), nil
 }
 
 // tenRequests counts those that fail after something has happened.
-func tenRequests(lib library, box *sessiontest.Server, happen func()) (cell, error) {
-	c, err := lib.open(apiOf(box))
-	if err != nil {
-		return cell{}, err
-	}
-	defer c.close()
+func tenRequests(c *contender, box *sessiontest.Server, happen func()) (cell, error) {
 	if _, err := request(context.Background(), c.do, box.URL+"/me"); err != nil {
 		return cell{}, err
 	}
@@ -118,12 +117,7 @@ func tenRequests(lib library, box *sessiontest.Server, happen func()) (cell, err
 	return measured(float64(failed)), nil
 }
 
-func redirect(lib library, box *sessiontest.Server) (cell, error) {
-	c, err := lib.open(apiOf(box))
-	if err != nil {
-		return cell{}, err
-	}
-	defer c.close()
+func redirect(c *contender, box *sessiontest.Server) (cell, error) {
 	var arrived, leaked atomic.Bool
 	foreign := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		arrived.Store(true)
@@ -141,12 +135,7 @@ func redirect(lib library, box *sessiontest.Server) (cell, error) {
 	return judged(leaked.Load(), "the token", "nothing"), nil
 }
 
-func deadline(lib library, box *sessiontest.Server) (cell, error) {
-	c, err := lib.open(apiOf(box))
-	if err != nil {
-		return cell{}, err
-	}
-	defer c.close()
+func deadline(c *contender, box *sessiontest.Server) (cell, error) {
 	began := box.Await(sessiontest.OpCreate, 1)
 	box.Inject(sessiontest.OpCreate, -1, sessiontest.Fault{Hang: true})
 	var first sync.WaitGroup
@@ -166,12 +155,7 @@ func deadline(lib library, box *sessiontest.Server) (cell, error) {
 	return judged(late, fmt.Sprintf("until the server answers, %.1f s", waited.Seconds()), "0.2 s"), nil
 }
 
-func cancellation(lib library, box *sessiontest.Server) (cell, error) {
-	c, err := lib.open(apiOf(box))
-	if err != nil {
-		return cell{}, err
-	}
-	defer c.close()
+func cancellation(c *contender, box *sessiontest.Server) (cell, error) {
 	began := box.Await(sessiontest.OpCreate, 1)
 	box.Inject(sessiontest.OpCreate, -1, sessiontest.Fault{Delay: 400 * time.Millisecond})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -188,12 +172,7 @@ func cancellation(lib library, box *sessiontest.Server) (cell, error) {
 	return measured(float64(box.Counts().Creates)), nil
 }
 
-func spoilt(lib library, box *sessiontest.Server) (cell, error) {
-	c, err := lib.open(apiOf(box))
-	if err != nil {
-		return cell{}, err
-	}
-	defer c.close()
+func spoilt(c *contender, box *sessiontest.Server) (cell, error) {
 	if c.spoil == nil {
 		return none, nil
 	}

@@ -143,7 +143,7 @@ func notes(s scale, before, after float64) []string {
 		fmt.Sprintf("For the waits each library has tokens of a life for which it refreshes every %.0f s. An azcore fetches early at most once in 30 s.", s.interval.Seconds()),
 		"Of the processes those with jwtsession share a file cache, which the others have nothing like. Where refresh tokens are used once only those take part that know refresh tokens themselves.",
 		"Hours and days pass in virtual time (testing/synctest).",
-		"vault's LifetimeWatcher renews and does no more; it asks for a renewal in its own server's words, which an adapter of the program turns into the API's refresh.",
+		"vault's LifetimeWatcher renews and does no more. It asks for that in its own server's words, which an adapter of the program turns into the API's refresh; and it goes on with the token that it began with, which Vault prolongs, and this API does not: it signs in anew at the end of each.",
 	}
 }
 
