@@ -8,6 +8,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
 // TestMain makes the test binary one process of a fleet, if it was started as such.
@@ -43,7 +45,7 @@ func TestEveryPictureIsDrawnInTheInkOfThePageThatItIsOn(t *testing.T) {
 	requests := [][]wait{{{0, time.Millisecond}, {time.Second, time.Second}}, nil}
 	made := [][]call{{0, time.Minute, time.Hour}, {0, time.Hour}}
 	for name, draw := range map[string]func() ([]byte, error){
-		"waits": func() ([]byte, error) { return waitPicture(requests) },
+		"waits": func() ([]byte, error) { return waitPicture(requests, requests[0]) },
 		"day":   func() ([]byte, error) { return dayPicture(made) },
 		"fleet": func() ([]byte, error) { return fleetPicture([]int{1, 10}, [][]int{{1, 1}, {1, 10}, nil}) },
 	} {
@@ -96,9 +98,10 @@ func TestEveryLibraryIsMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines = append(lines, more...)
-	for _, m := range simulated[:1] {
-		lines = append(lines, m.lineOf(libraries))
-	}
+	untroubled := single{forRenewers: true, measure: played(func(c *contender, box *sessiontest.Server) (cell, error) {
+		return tenRequests(c, box, func() {})
+	})}
+	lines = append(lines, untroubled.lineOf(libraries), simulated[0].lineOf(libraries))
 	for _, l := range lines {
 		if len(l.Cells) != len(libraries) {
 			t.Fatalf("%s: got %d cells, want one for each of %d libraries", l.Name, len(l.Cells), len(libraries))

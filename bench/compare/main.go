@@ -172,12 +172,12 @@ func (r report) publish(to string) error {
 }
 
 func drawWaits(s scale) ([]byte, []line, error) {
-	all, err := waits(libraries, s.interval)
+	all, bare, err := waits(libraries, s.interval)
 	if err != nil {
 		return nil, nil, err
 	}
-	picture, err := waitPicture(all)
-	return picture, waitLines(all), err
+	picture, err := waitPicture(all, bare)
+	return picture, waitLines(all, bare), err
 }
 
 func drawDay(s scale) ([]byte, []line, error) {

@@ -69,9 +69,9 @@ func add(p *plot.Plot, at int, points plotter.XYs) error {
 	return nil
 }
 
-// waitPicture has the curves of the libraries above each other: the longest wait
-// in each twentieth of a second.
-func waitPicture(all [][]wait) ([]byte, error) {
+// waitPicture has the curves of the libraries above each other, and that of requests
+// without a token at the bottom: the longest wait in each twentieth of a second.
+func waitPicture(all [][]wait, bare []wait) ([]byte, error) {
 	const (
 		bin  = 50 * time.Millisecond
 		band = 520.0
@@ -80,11 +80,7 @@ func waitPicture(all [][]wait) ([]byte, error) {
 	p.Y.Padding = 0
 	var ticks plot.ConstantTicks
 	bottom := 0.0
-	for i := len(all) - 1; i >= 0; i-- {
-		requests := all[i]
-		if requests == nil {
-			continue
-		}
+	draw := func(name string, at int, requests []wait) error {
 		points := make(plotter.XYs, int(requests[len(requests)-1].at/bin)+1)
 		for n := range points {
 			points[n] = plotter.XY{X: (time.Duration(n) * bin).Seconds(), Y: bottom}
@@ -93,13 +89,25 @@ func waitPicture(all [][]wait) ([]byte, error) {
 			n := min(int(w.at/bin), len(points)-1)
 			points[n].Y = max(points[n].Y, bottom+milliseconds(w.took))
 		}
-		c, err := curve(i, points)
+		c, err := curve(at, points)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		p.Add(c)
-		ticks = append(ticks, plot.Tick{Value: bottom, Label: libraries[i].name}, plot.Tick{Value: bottom + 300, Label: "300 ms"})
+		ticks = append(ticks, plot.Tick{Value: bottom, Label: name}, plot.Tick{Value: bottom + 300, Label: "300 ms"})
 		bottom += band
+		return nil
+	}
+	if err := draw("no token", len(colours)-1, bare); err != nil {
+		return nil, err
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i] == nil {
+			continue
+		}
+		if err := draw(libraries[i].name, i, all[i]); err != nil {
+			return nil, err
+		}
 	}
 	p.Y.Min, p.Y.Max, p.Y.Tick.Marker = 0, max(bottom, p.Y.Max), ticks
 	return plotted(p)
