@@ -150,8 +150,8 @@ func fleetSignIns(processes int) func(library) (cell, error) {
 // idle measures what a source at rest costs, in a process of its own.
 func idle(columns []library, sources int) ([]line, error) {
 	lines := []line{
-		{Name: fmt.Sprintf("%d idle sources: bytes of the heap, each", sources), Reason: "jwtsession's source has a timer, its own copy of the credentials, and a client for the session calls; the peers' have the program's.", slack: 0.05},
-		{Name: fmt.Sprintf("%d idle sources: goroutines, in all", sources)},
+		{Name: fmt.Sprintf("%d idle sources, with an http.Client each: bytes of the heap, each", sources), Reason: "jwtsession's source has a timer, its own copy of the credentials, and a client for the session calls; the peers' have the program's.", slack: 0.05},
+		{Name: fmt.Sprintf("%d idle sources, with an http.Client each: goroutines, in all", sources)},
 	}
 	for _, lib := range columns {
 		answers, err := start(role{Library: lib.name, Idle: sources}, 1)
