@@ -38,7 +38,7 @@ var simulated = []single{
 	},
 }
 
-const earlier = "jwtsession refreshes at 70 to 80 % of the life, used or not, so that an outage leaves time for more attempts; who waits until the last seconds calls less often, and makes requests wait."
+const earlier = "jwtsession refreshes at 70 to 80 % of the life, used or not, so that an outage leaves time for more attempts; who waits until the last minutes or seconds calls less often, and those of the last seconds make requests wait."
 
 // call is a session call, of the time since the beginning.
 type call = time.Duration
