@@ -171,7 +171,7 @@ func (a *account) send(cmd *cobra.Command, req *http.Request, paginate bool) err
 		return err
 	}
 	provider := &given{Credentials: credentials}
-	ts, closeAll, err := a.open(cmd.Context(), func(c *jwtsession.Config) { c.Credentials = provider })
+	ts, closeAll, err := a.open(cmd.Context(), func(c *jwtsession.Config) { c.Credentials = provider }, a.warnOfCache(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

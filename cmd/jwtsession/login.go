@@ -93,7 +93,7 @@ func (a *account) login(cmd *cobra.Command, fromInput bool) error {
 	}
 	a.email, a.password = setting{c.Email, entered}, &secretSource{entered, func(context.Context) (string, error) { return c.Password, nil }}
 	credentials := &given{Credentials: c}
-	ts, closeAll, err := a.open(cmd.Context(), func(config *jwtsession.Config) { config.Credentials = credentials })
+	ts, closeAll, err := a.open(cmd.Context(), func(config *jwtsession.Config) { config.Credentials = credentials }, a.warnOfCache(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

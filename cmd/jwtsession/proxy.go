@@ -167,6 +167,9 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 	running := &signedInProxy{accounts: accounts, metrics: o.Metrics, logger: o.Logger, accessLog: log}
 	defer running.closeSources()
 	for _, a := range accounts {
+		if err := a.missingCache(); err != nil {
+			o.Logger.Warn("jwtsession: the cache is done without", "error", oneLine(err))
+		}
 		source, closeSource, err := a.open(ctx, running.watch(a.name))
 		if err != nil {
 			return err

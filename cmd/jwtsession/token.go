@@ -136,19 +136,15 @@ func (a *account) liveToken(ctx context.Context, want demand, stderr io.Writer, 
 	provider := &given{Credentials: credentials}
 	var asked counter
 	events := make(chan jwtsession.Event, 64)
-	var warning error // known once the source is closed
 	changes = append(changes, asked.countIn, func(c *jwtsession.Config) {
 		c.Credentials = provider
 		c.OnEvent = func(e jwtsession.Event) {
-			if e.Kind == jwtsession.EventCacheFailed && warning == nil {
-				warning = e.Err // the first one says it
-			}
 			select {
 			case events <- e:
 			default: // it matters which of them come, not how many
 			}
 		}
-	})
+	}, a.warnOfCache(stderr))
 	token, err := a.acquire(ctx, want, provider, events, changes)
 	if err != nil && want.retry && asked.calls.Load() == 0 {
 		if _, err := a.forget(ctx, credentials); err != nil {
@@ -159,9 +155,6 @@ func (a *account) liveToken(ctx context.Context, want demand, stderr io.Writer, 
 	err = a.explain(err)
 	if isAnswer(err) && asked.calls.Load() == 0 {
 		err = &advisedError{err, "nobody was asked now: --retry does", exitCode(err)}
-	}
-	if warning != nil {
-		fmt.Fprintln(stderr, "jwtsession: warning:", oneLine(warning))
 	}
 	return token, err
 }

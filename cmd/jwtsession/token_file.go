@@ -40,7 +40,7 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 			default: // it will be looked at anyway
 			}
 		}
-	})
+	}, a.warnOfCache(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
