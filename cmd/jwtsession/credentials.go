@@ -156,7 +156,7 @@ func secretFromCommand(what, command, from string, stderr io.Writer) *secretSour
 		stderr = struct{ io.Writer }{stderr}
 	}
 	return &secretSource{from, func(ctx context.Context) (string, error) {
-		shell := exec.CommandContext(ctx, "sh", "-c", command)
+		shell := exec.CommandContext(ctx, "/bin/sh", "-c", command) // which needs no PATH
 		if runtime.GOOS == "windows" {
 			shell = exec.CommandContext(ctx, "cmd", "/C", command)
 		}

@@ -33,7 +33,7 @@ e-mail address and, if they were given, the base URL and the protocol.`,
 		Example: `  jwtsession login
   jwtsession login --profile work --base-url https://api.example.com/v1
   pass show api | jwtsession login --email clerk@example.com --password-stdin`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := flags.takeNewProfile(); err != nil {
 				return &usageError{err}

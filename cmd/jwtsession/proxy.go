@@ -97,7 +97,7 @@ has the access log opened again. systemd is told when it listens (Type=notify).`
 
   jwtsession proxy --profile work --profile lab &
   curl http://127.0.0.1:8888/work/...`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runProxy(cmd, &flags, o) },
 	}
 	flags.register(cmd)

@@ -42,7 +42,7 @@ clock: that somebody has logged out elsewhere, only the API knows, which
 		Example: `  jwtsession status
   jwtsession status --check >/dev/null || jwtsession token
   jwtsession status --output json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			account, err := flags.resolve(cmd)
 			if err != nil {

@@ -78,7 +78,7 @@ jwtsession --help.`,
 		Example: `  jwtsession token --output header | curl -H @- https://api.pacerpro.com/v1/...
   TOKEN=$(jwtsession token --min-life 5m) || exit
   jwtsession token --write /run/app/token`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := want.validate(); err != nil {
 				return err
