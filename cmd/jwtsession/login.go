@@ -84,7 +84,7 @@ func (a *account) login(cmd *cobra.Command, fromInput bool) error {
 	}
 	// Whoever has no keyring should learn it before the password is asked for.
 	if _, err := loadLogin(cmd.Context(), a.baseURL.value, a.email.value); err != nil && !errors.Is(err, errNoLogin) {
-		return fmt.Errorf("%w; set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or use --password-file or --password-command instead of a login", err)
+		return fmt.Errorf("%w, or set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or use --password-file or --password-command, instead of a login", err)
 	}
 
 	c, typed, err := a.enter(cmd.Context(), fromInput)
