@@ -53,9 +53,9 @@ func newAPICommand() *cobra.Command {
 		Short: "Make a request to the API, signed in",
 		Long: `Make a request to the API, signed in, and print the body of the answer.
 
-What is printed on stdout is a success (2xx). Any other answer goes to stderr, so
-that a file which output is appended to has nothing else in it; the exit code is
-then 3 for 401 and 403, 4 for 408, 425, 429 and 5xx, and else 1.
+On stdout there are successes (2xx) alone. Any other answer goes to stderr, so
+that it is in no file to which the output is appended; the exit code is then 3
+for 401 and 403, 4 for 408, 425, 429 and 5xx, and else 1.
 
 The path is below the base URL; a whole URL must be of the API's origin, since
 the token goes nowhere else. With -f NAME=VALUE, a GET, HEAD or DELETE has a

@@ -36,8 +36,8 @@ the jti is shortened to 8 characters. The exit code is 0 also if there is no
 session.
 
 --check is for scripts: without a live session the exit code is 1. If a refresh
-is due it is made, and if that fails the exit code is 4. Live is what lives by the
-clock: that somebody has logged out elsewhere, only the API knows, which
+is due it is made, and if that fails the exit code is 4. Live is what lives by
+the clock: that somebody has logged out elsewhere, only the API knows, which
 "jwtsession token --renew" asks.`,
 		Example: `  jwtsession status
   jwtsession status --check >/dev/null || jwtsession token

@@ -67,7 +67,11 @@ same password. --retry asks it now.
 --output json has the token and when it expires (RFC 3339; left out if that is
 unknown), --output header the header lines by which a request is signed in,
 "Authorization: Bearer ..." unless the protocol says something else, and
---output exec-credential is for kubectl (exec in a kubeconfig).
+--output exec-credential is for kubectl, with this in a kubeconfig:
+
+` + kubeconfig + `
+kubectl does not tell that it was answered 401: where sessions are ended from
+elsewhere, add --renew to the args.
 
 --write keeps a file fresh, for programs that read their token from one: the
 file has the token and nothing else, is for its owner alone, and is replaced in
@@ -75,7 +79,7 @@ one step. It runs until it is stopped, and leaves the file as it is.
 
 Where the API, the e-mail address and the password come from: see
 jwtsession --help.`,
-		Example: `  jwtsession token --output header | curl -H @- https://api.pacerpro.com/v1/...
+		Example: `  jwtsession token -o header | curl -sS --fail -H @- "$JWTSESSION_BASE_URL/..."
   TOKEN=$(jwtsession token --min-life 5m) || exit
   jwtsession token --write /run/app/token`,
 		Args: noArguments,

@@ -143,6 +143,18 @@ func replaceFile(name, content string) (err error) {
 	return os.Rename(temporary.Name(), name)
 }
 
+// kubeconfig has kubectl sign in by this program. The version v1 wants to be told
+// that nobody is to be asked.
+const kubeconfig = `  users:
+  - name: clerk
+    user:
+      exec:
+        apiVersion: client.authentication.k8s.io/v1
+        command: jwtsession
+        args: [token, --output, exec-credential]
+        interactiveMode: Never
+`
+
 // execCredential is what kubectl reads from a program that signs it in.
 type execCredential struct {
 	APIVersion string `json:"apiVersion"`

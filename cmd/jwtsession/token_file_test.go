@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/jwtsession/jwtsession"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
@@ -78,13 +80,31 @@ func TestATokenThatCannotBeWrittenOrHadIsAnError(t *testing.T) {
 func TestKubectlGetsTheCredentialThatItAsksFor(t *testing.T) {
 	b := newBox(t)
 	token := b.token(t)
+	var config struct {
+		Users []struct {
+			User struct {
+				Exec struct {
+					APIVersion      string `yaml:"apiVersion"`
+					InteractiveMode string `yaml:"interactiveMode"`
+					Args            []string
+				}
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(kubeconfig), &config); err != nil || len(config.Users) != 1 {
+		t.Fatalf("the kubeconfig: got %+v and error %v, want one user", config, err)
+	}
+	plugin := config.Users[0].User.Exec
+	if plugin.APIVersion != "client.authentication.k8s.io/v1" || plugin.InteractiveMode != "Never" {
+		t.Errorf("the kubeconfig: got %+v, want the version v1, which needs an interactiveMode", plugin)
+	}
 	const beta = "client.authentication.k8s.io/v1beta1"
 	for info, want := range map[string]string{
 		"": "client.authentication.k8s.io/v1",
 		`{"apiVersion":"` + beta + `","kind":"ExecCredential","spec":{"interactive":false}}`: beta,
 		`{"apiVersion":"example.com/v7"}`: "client.authentication.k8s.io/v1",
 	} {
-		code, stdout, stderr := b.with("KUBERNETES_EXEC_INFO="+info).run(t, "token", "--output", "exec-credential")
+		code, stdout, stderr := b.with("KUBERNETES_EXEC_INFO="+info).run(t, plugin.Args...)
 		var got execCredential
 		err := json.Unmarshal([]byte(stdout), &got)
 		expiry, timeErr := time.Parse(time.RFC3339, got.Status.ExpirationTimestamp)
