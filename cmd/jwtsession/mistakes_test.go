@@ -122,6 +122,7 @@ func TestAnArgumentTooManyOrTooFewIsNamed(t *testing.T) {
 		"login clerk@example.com": `jwtsession login takes no arguments, and was given "clerk@example.com"`,
 		"token now":               `jwtsession token takes no arguments, and was given "now"`,
 		"cache clear all":         `jwtsession cache clear takes no arguments, and was given "all"`,
+		"exec":                    "the command is missing: give it after --, as in jwtsession exec -- ./report.py",
 		"api":                     "the method or the path is missing: give METHOD and PATH",
 		"api /matters":            "the method or the path is missing: give METHOD and PATH",
 		"api GET /matters a=b":    `"a=b" is too many: give METHOD and PATH, as in jwtsession api GET /matters, and fields with -f`,
