@@ -19,7 +19,7 @@ const (
 	EventSignedIn EventKind = "signed in"
 
 	// EventSignInFailed: an attempt to sign in failed. Event.RetryIn tells when the
-	// next one may be made.
+	// next one may be made, when a caller asks.
 	EventSignInFailed EventKind = "sign-in failed"
 
 	// EventRefreshed: a refresh brought a session that expires later.
@@ -76,7 +76,8 @@ type Event struct {
 	Duration time.Duration `json:"duration,omitempty"`
 
 	// RetryIn is when the next attempt may be made, from Time on; zero if nothing
-	// is planned.
+	// is planned. While there is a live session it is made then; without one, when
+	// a caller asks from then on: a source that nobody asks does not sign in.
 	RetryIn time.Duration `json:"retryIn,omitempty"`
 
 	// Err is why an attempt failed.

@@ -245,7 +245,11 @@ type rememberedError struct {
 
 // Error says when it was said, and when the server will be asked again.
 func (e *rememberedError) Error() string {
-	return fmt.Sprintf("%v (said %s ago; the server is asked again in %s)", e.err, inWords(e.age), inWords(e.left))
+	age := "just now"
+	if e.age >= time.Second {
+		age = inWords(e.age) + " ago"
+	}
+	return fmt.Sprintf("%v (said %s; the server is asked again in %s)", e.err, age, inWords(e.left))
 }
 
 func (e *rememberedError) Unwrap() error { return e.err }

@@ -12,6 +12,12 @@ import (
 
 // Status is what can be said of a source at one moment, for health checks and
 // for people. It holds no secret.
+//
+// A source that has lost its session, because the password was refused or an
+// outage outlived the token, signs in when the next caller asks, and not by
+// itself. A health check that reads the Status alone would never see that it is
+// over: it calls TokenContext, which is answered at once until the next attempt
+// may be made.
 type Status struct {
 	// Account is the domain of the e-mail address, or Config.Account; empty before
 	// the credentials are known.
@@ -34,7 +40,7 @@ type Status struct {
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 
 	// RefreshAt is when the next attempt at a refresh is due; zero if none is
-	// planned.
+	// planned, as without a session: the next sign-in may be made when a caller asks.
 	RefreshAt time.Time `json:"refreshAt,omitzero"`
 
 	// FailedAttempts counts the attempts that failed since the last success.

@@ -279,6 +279,9 @@ func TestARetryAfterBeyondTheTimeoutEndsTheOperationAtOnce(t *testing.T) {
 		if waited != 0 || !errors.As(err, &api) || api.RetryAfter != 2*time.Minute {
 			t.Errorf("got %v after %v, want the server's 429 at once", err, waited)
 		}
+		if _, again := ts.Token(); !strings.Contains(fmt.Sprint(again), "said just now; the server is asked again in 2m0s") {
+			t.Errorf("in the same second: got %v, want that it was said just now", again)
+		}
 		pass(119 * time.Second)
 		if _, again := ts.Token(); errors.Unwrap(again) != err || !strings.Contains(again.Error(), "said 1m59s ago; the server is asked again in 1s") {
 			t.Errorf("a second before the server is willing: got %v, want %v", again, err)

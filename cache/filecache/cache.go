@@ -130,11 +130,11 @@ func (c *Cache) failure(what string, err error) error {
 	var advice string
 	switch {
 	case errors.Is(err, cache.ErrInsecure):
-		advice = "; make it yours alone (chown, chmod 700) or give New another directory"
+		advice = "; make it yours alone (chown, chmod 700) or use another directory"
 	case isDiskFull(err):
-		advice = "; make room on its disk or give New another directory"
+		advice = "; make room on its disk or use another directory"
 	case isReadOnly(err), errors.Is(err, fs.ErrPermission):
-		advice = "; make it writable to this user or give New another directory"
+		advice = "; make it writable to this user or use another directory"
 	}
 	return fmt.Errorf("filecache: %s %s: %w%s", what, c.path, err, advice)
 }

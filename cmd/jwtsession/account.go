@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,21 +19,23 @@ import (
 // account is whom to sign in, and where. It asks for the credentials anew each
 // time, so that a rotated password is picked up, and is safe for concurrent use.
 type account struct {
-	baseURL  setting
-	protocol protocol
-	email    setting                  // empty: what the keyring has
-	password *secretSource            // nil: what the keyring has
-	extra    map[string]*secretSource // nil: what the keyring has
-	code     *secretSource            // nil: whoever is at the terminal has it
-	person   person
-	profile  setting       // the profile in use, and its file; empty: none
-	cache    setting       // file, none, keyring or a redis URL
-	cacheKey []byte        // nil: derived from the password
-	timeout  time.Duration // of one sign-in, and of reading the password
-	store    store         // that cache names
-	trust    trust
-	verbose  io.Writer    // is told of each session call; nil: nobody
-	oddity   atomic.Value // string: of the last password, if there is one
+	baseURL      setting
+	protocol     protocol
+	email        setting                  // empty: what the keyring has
+	password     *secretSource            // nil: what the keyring has
+	extra        map[string]*secretSource // nil: what the keyring has
+	code         *secretSource            // nil: whoever is at the terminal has it
+	person       person
+	profile      setting       // the profile in use, and its file; empty: none
+	cache        setting       // file, none, keyring or a redis URL
+	cacheDir     setting       // of the files; empty: the user's
+	cacheKey     []byte        // nil: derived from the password
+	timeout      time.Duration // of one sign-in, and of reading the password
+	store        store         // that cache names
+	trust        trust
+	verbose      io.Writer    // is told of each session call; nil: nobody
+	cacheTrouble sync.Once    // has been told
+	oddity       atomic.Value // string: of the last password, if there is one
 }
 
 // resolve finds out whom to sign in, and where. It makes no call, and reads no
@@ -105,7 +108,8 @@ func (a *account) fill(places []settings) (err error) {
 	}
 	a.baseURL.value = strings.TrimRight(a.baseURL.value, "/")
 	a.cache = first(cacheSetting).or(setting{"file", "default"})
-	if a.store, err = parseStore(a.cache, first(cacheDirSetting)); err != nil {
+	a.cacheDir = first(cacheDirSetting)
+	if a.store, err = parseStore(a.cache, a.cacheDir); err != nil {
 		return err
 	}
 	if a.cacheKey, err = readCacheKey(first(cacheKeyFileSetting)); err != nil {

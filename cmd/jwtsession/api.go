@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,10 +12,13 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/internal/proxy"
 )
 
 // apiRequest is the request that api makes: its flags and arguments.
@@ -23,6 +27,22 @@ type apiRequest struct {
 	fields, headers []string
 	input           string
 	paginate        bool
+	patience        time.Duration // with the API, before an answer begins
+}
+
+// defaultPatience is the proxy's as well.
+const defaultPatience = proxy.DefaultUpstreamTimeout
+
+// methodAndPath is for api.
+func methodAndPath(_ *cobra.Command, args []string) error {
+	const want = "give METHOD and PATH, as in jwtsession api GET /matters"
+	switch n := len(args); {
+	case n < 2:
+		return fmt.Errorf("the method or the path is missing: %s", want)
+	case n > 2:
+		return fmt.Errorf("%q is too many: %s, and fields with -f", args[2], want)
+	}
+	return nil
 }
 
 func newAPICommand() *cobra.Command {
@@ -33,23 +53,30 @@ func newAPICommand() *cobra.Command {
 		Short: "Make a request to the API, signed in",
 		Long: `Make a request to the API, signed in, and print the body of the answer.
 
+On stdout there are successes (2xx) alone. Any other answer goes to stderr, so
+that it is in no file to which the output is appended; the exit code is then 3
+for 401 and 403, 4 for 408, 425, 429 and 5xx, and else 1.
+
 The path is below the base URL; a whole URL must be of the API's origin, since
 the token goes nowhere else. With -f NAME=VALUE, a GET, HEAD or DELETE has a
 query, and any other request an object in JSON whose values are texts; --input
 sends a file as it is, or standard input ("-").
 
 A token that the API rejects is renewed, and the request sent once more. An
-answer that is no success is printed as well; the exit code is then 3 for 401
-and 403, 4 for 408, 425, 429 and 5xx, and else 1.
+answer that does not begin within --answer-timeout is not waited for.
 
 --paginate follows the links to the next page (Link: rel="next") of a GET, and
 prints one body after the other.`,
 		Example: `  jwtsession api GET /matters -f court=nysd
   jwtsession api POST /notes -f text="call back" | jq .id
-  jwtsession api PUT /notes/7 --input note.json -H "If-Match: \"3\""`,
-		Args: cobra.ExactArgs(2),
+  jwtsession api PUT /notes/7 --input note.json -H "If-Match: \"3\""
+  jwtsession api GET /changes >>changes.log   # in cron: errors are mailed`,
+		Args: methodAndPath,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.method, r.path = strings.ToUpper(args[0]), args[1]
+			if r.patience <= 0 {
+				return &usageError{fmt.Errorf("--answer-timeout is %v: give more than zero", r.patience)}
+			}
 			account, err := flags.resolve(cmd)
 			if err != nil {
 				return err
@@ -58,7 +85,7 @@ prints one body after the other.`,
 			if err != nil {
 				return &usageError{err}
 			}
-			return account.send(cmd, first, r.paginate)
+			return account.send(cmd, first, r)
 		},
 	}
 	flags.register(cmd)
@@ -67,6 +94,7 @@ prints one body after the other.`,
 	set.StringArrayVarP(&r.headers, "header", "H", nil, "send a `header`, as in \"Accept: text/csv\"; may be repeated")
 	set.StringVar(&r.input, "input", "", "send the content of this `file`, or - for standard input")
 	set.BoolVar(&r.paginate, "paginate", false, "follow the links to the next page")
+	set.DurationVar(&r.patience, "answer-timeout", defaultPatience, "how long the API may take to begin an answer")
 	cmd.MarkFlagsMutuallyExclusive("input", "paginate")
 	cmd.MarkFlagsMutuallyExclusive("input", "password-stdin")
 	cmd.RegisterFlagCompletionFunc("field", cobra.NoFileCompletions)
@@ -165,13 +193,13 @@ func (a *account) mustOwn(target *url.URL) error {
 }
 
 // send makes the request, and those to the next pages.
-func (a *account) send(cmd *cobra.Command, req *http.Request, paginate bool) error {
+func (a *account) send(cmd *cobra.Command, req *http.Request, r apiRequest) error {
 	credentials, err := a.Retrieve(cmd.Context())
 	if err != nil {
 		return err
 	}
 	provider := &given{Credentials: credentials}
-	ts, closeAll, err := a.open(cmd.Context(), func(c *jwtsession.Config) { c.Credentials = provider })
+	ts, closeAll, err := a.open(cmd.Context(), func(c *jwtsession.Config) { c.Credentials = provider }, a.warnOfCache(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
@@ -179,23 +207,10 @@ func (a *account) send(cmd *cobra.Command, req *http.Request, paginate bool) err
 	if _, err := a.tokenOf(cmd.Context(), ts, provider); err != nil {
 		return a.explain(err)
 	}
-	client := ts.Client()
-	for {
-		res, err := client.Do(req)
-		if err != nil {
-			return a.explain(err)
-		}
-		_, err = io.Copy(cmd.OutOrStdout(), res.Body)
-		res.Body.Close()
-		if err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		if res.StatusCode >= 400 {
-			return failedRequest(req, res)
-		}
-		next := nextPage(res)
-		if !paginate || next == nil {
-			return nil
+	for client := ts.Client(); ; {
+		next, err := a.exchange(cmd, client, req, r.patience)
+		if err != nil || !r.paginate || next == nil {
+			return err
 		}
 		if err := a.mustOwn(next); err != nil {
 			return fmt.Errorf("the next page: %w", err)
@@ -205,8 +220,82 @@ func (a *account) send(cmd *cobra.Command, req *http.Request, paginate bool) err
 	}
 }
 
-// failedRequest is an answer that is no success.
-func failedRequest(req *http.Request, res *http.Response) error {
+// exchange makes a request, prints its answer, and returns what that says the next
+// page is.
+func (a *account) exchange(cmd *cobra.Command, client *http.Client, req *http.Request, patience time.Duration) (next *url.URL, err error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	defer cancel(nil)
+	wait := newAnswerWait(req.WithContext(ctx), patience, cancel)
+	res, err := client.Do(wait.request)
+	wait.answered.Store(true)
+	if cause := context.Cause(ctx); errors.Is(cause, errNoAnswer) {
+		return nil, &codedError{fmt.Errorf("%s %s at %s: %w within %v (see --answer-timeout)", req.Method, printable(req.URL.Path), a.host(), cause, patience), exitUnreachable}
+	}
+	if err != nil {
+		return nil, a.explain(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode/100 != 2 {
+		return nil, failedRequest(cmd.ErrOrStderr(), req, res)
+	}
+	if _, err = io.Copy(cmd.OutOrStdout(), res.Body); err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	return nextPage(res), nil
+}
+
+var errNoAnswer = errors.New("the API has not begun an answer")
+
+// answerWait ends a request that is not answered: some time after the last part of
+// its body has been sent.
+type answerWait struct {
+	request  *http.Request
+	answered atomic.Bool
+	longest  time.Duration
+	timer    *time.Timer
+}
+
+func newAnswerWait(req *http.Request, longest time.Duration, cancel context.CancelCauseFunc) *answerWait {
+	w := &answerWait{request: req, longest: longest}
+	w.timer = time.AfterFunc(longest, func() {
+		if !w.answered.Load() {
+			cancel(errNoAnswer)
+		}
+	})
+	if content := req.GetBody; req.ContentLength > 0 {
+		req.Body = sentBody{req.Body, w}
+		req.GetBody = func() (io.ReadCloser, error) {
+			body, err := content()
+			return sentBody{body, w}, err
+		}
+	}
+	return w
+}
+
+// sentBody is a request's body. What is read of it is sent.
+type sentBody struct {
+	io.ReadCloser
+	*answerWait
+}
+
+// Read begins the wait for an answer anew.
+func (b sentBody) Read(buffer []byte) (int, error) {
+	b.timer.Reset(b.longest)
+	return b.ReadCloser.Read(buffer)
+}
+
+// largestError bounds what is shown of an answer that is no success.
+const largestError = 1 << 20
+
+// failedRequest shows an answer that is no success.
+func failedRequest(stderr io.Writer, req *http.Request, res *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(res.Body, largestError))
+	if text := bytes.TrimRight(body, "\r\n"); len(text) > 0 {
+		stderr.Write(append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
 	code := exitFailure
 	switch status := res.StatusCode; {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
@@ -214,7 +303,7 @@ func failedRequest(req *http.Request, res *http.Response) error {
 	case (&jwtsession.APIError{StatusCode: status}).Temporary():
 		code = exitUnreachable
 	}
-	err := fmt.Errorf("%s %s: %d %s", req.Method, printable(req.URL.Path), res.StatusCode, http.StatusText(res.StatusCode))
+	err = fmt.Errorf("%s %s: %d %s", req.Method, printable(req.URL.Path), res.StatusCode, http.StatusText(res.StatusCode))
 	return &codedError{err, code}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
@@ -82,11 +83,18 @@ func TestAPIMakesARequestThatIsSignedIn(t *testing.T) {
 		{[]string{"GET", "/none"}, exitFailure, exchange{Request: "GET /v1/none"}},
 	} {
 		code, stdout, stderr := b.run(t, append([]string{"api"}, c.args...)...)
+		answer, rest := stdout, stderr
+		if c.code != exitOK { // which a file of answers has nothing of
+			answer, rest, _ = strings.Cut(stderr, "\n")
+			if stdout != "" || !strings.HasPrefix(rest, "jwtsession: "+c.want.Request+": ") || strings.Count(rest, "\n") != 1 {
+				t.Errorf("%q: got %q on stdout, and %q after the answer on stderr, want nothing, and one line", c.args, stdout, rest)
+			}
+		}
 		var got exchange
-		err := json.Unmarshal([]byte(stdout), &got)
+		err := json.Unmarshal([]byte(answer), &got)
 		c.want.SignedIn = true
-		if err != nil || code != c.code || got != c.want || (code == exitOK) != (stderr == "") || strings.Count(stderr, "\n") > 1 {
-			t.Errorf("%q: got code %d, %+v, error %v and stderr %q, want %d and %+v", c.args, code, got, err, stderr, c.code, c.want)
+		if err != nil || code != c.code || got != c.want || c.code == exitOK && rest != "" {
+			t.Errorf("%q: got code %d, %+v, error %v, stdout %q and stderr %q, want %d and %+v", c.args, code, got, err, stdout, stderr, c.code, c.want)
 		}
 	}
 }
@@ -121,5 +129,49 @@ func TestAPIRenewsATokenThatTheServerRejects(t *testing.T) {
 	}
 	if b.token(t) == first {
 		t.Error("got the revoked token, want another one")
+	}
+}
+
+// A cron job that waits for ever is started again, and again.
+func TestAPIDoesNotWaitForEverForAnAnswer(t *testing.T) {
+	box := sessiontest.NewServer()
+	defer box.Close()
+	hung := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/session":
+			box.ServeHTTP(w, r)
+		case "/v1/slow": // begins in time, and goes on for longer than it could wait
+			w.Write([]byte("first "))
+			w.(http.Flusher).Flush()
+			select {
+			case <-time.After(2 * time.Second):
+				w.Write([]byte("last\n"))
+			case <-hung:
+			}
+		default:
+			<-hung
+		}
+	}))
+	defer server.Close()
+	defer close(hung)
+	b := boxAt(t, server.URL+"/v1")
+	b.token(t)
+	large := t.TempDir() + "/large"
+	if err := os.WriteFile(large, make([]byte, 20<<20), 0o600); err != nil { // more than sockets take
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"GET", "/notes"}, {"POST", "/notes", "-f", "a=b"}, {"POST", "/notes", "--input", large}} {
+		code, stdout, stderr := b.run(t, append([]string{"api", "--answer-timeout", "1s"}, args...)...)
+		want := args[0] + " /v1/notes at " + strings.TrimPrefix(server.URL, "http://") + ": the API has not begun an answer within 1s (see --answer-timeout)"
+		if code != exitUnreachable || stdout != "" || stderr != "jwtsession: "+want+"\n" {
+			t.Errorf("%q: got code %d, %d bytes on stdout and %q, want %d, none and %q", args, code, len(stdout), stderr, exitUnreachable, want)
+		}
+	}
+	if code, stdout, stderr := b.run(t, "api", "GET", "/slow", "--answer-timeout", "1s"); code != exitOK || stdout != "first last\n" {
+		t.Errorf("a slow answer: got code %d, %q and %q, want all of it", code, stdout, stderr)
+	}
+	if code, _, stderr := b.run(t, "api", "GET", "/notes", "--answer-timeout", "0s"); code != exitUsage || !strings.Contains(stderr, "give more than zero") {
+		t.Errorf("--answer-timeout 0s: got code %d and %q, want %d", code, stderr, exitUsage)
 	}
 }

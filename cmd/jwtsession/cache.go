@@ -39,6 +39,8 @@ func parseStore(name, directory setting) (store, error) {
 	return redisStore(name)
 }
 
+const noCacheDirectory = "this user has no cache directory: set HOME, or give --cache-dir"
+
 func noStore(name string) store {
 	return store{"none", name, "", func(context.Context) (cache.Cache, func(), error) { return nil, func() {}, nil }}
 }
@@ -46,7 +48,7 @@ func noStore(name string) store {
 func fileStore(name setting, directory string) (store, error) {
 	files, err := filecache.New(directory)
 	if err != nil && name.from == "default" {
-		return noStore("none, since this user has no cache directory: set HOME, or give --cache-dir"), nil
+		return noStore("none, since " + noCacheDirectory), nil
 	}
 	if err != nil {
 		return store{}, err

@@ -25,7 +25,7 @@ tokens live on there until they expire; a running program goes on with its own.
 What other programs share in Redis stays. Of one account, in any cache,
 "jwtsession logout --local" removes the session.`,
 		Example: `  jwtsession cache clear`,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			account, err := flags.resolve(cmd)
 			if err != nil {

@@ -38,6 +38,10 @@ func TestTheSidecarOfKubernetesIsReadyWhenItIsSignedIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	sidecar := deployment.Spec.Template.Spec.InitContainers[0]
+	installed := strings.Trim(lineOf(t, "../../contrib/Containerfile", "ENTRYPOINT "), `[]"`)
+	if probed := sidecar.StartupProbe.Exec.Command[0]; probed != installed || strings.Fields(lineOf(t, "../../contrib/Containerfile", "COPY --from=build /jwtsession "))[0] != installed {
+		t.Errorf("the probe runs %s, and the Containerfile has %s, want one path", probed, installed)
+	}
 	directory := t.TempDir()
 	if err := os.WriteFile(filepath.Join(directory, "password"), []byte(sessiontest.Password), 0o444); err != nil {
 		t.Fatal(err)

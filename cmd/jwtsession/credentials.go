@@ -84,11 +84,16 @@ func (a *account) retrieveFromKeyring(ctx context.Context) (jwtsession.Credentia
 	case !a.protocol.wants(exchange.Email):
 		what, variables = "there is no password", passwordVariable
 	}
-	ways := fmt.Sprintf("%s: set %s, or write a profile (see jwtsession --help), or store them with: jwtsession login", what, variables)
-	if errors.Is(err, errNoLogin) {
-		return credentials, errors.New(ways)
+	ways := fmt.Sprintf("%s: set %s, or write a profile (see jwtsession --help)", what, variables)
+	switch {
+	case errors.Is(err, errNoLogin):
+		err = fmt.Errorf("%s, or store them with: jwtsession login", ways)
+	case errors.Is(err, errNoBus) && !hasDesktop():
+		err = errors.New(ways)
+	default:
+		err = fmt.Errorf("%w; without it %s", err, ways)
 	}
-	return credentials, fmt.Errorf("%s (%w)", ways, err)
+	return credentials, err
 }
 
 // oddityOf says what may be wrong with a password that the server has refused: what
@@ -156,7 +161,7 @@ func secretFromCommand(what, command, from string, stderr io.Writer) *secretSour
 		stderr = struct{ io.Writer }{stderr}
 	}
 	return &secretSource{from, func(ctx context.Context) (string, error) {
-		shell := exec.CommandContext(ctx, "sh", "-c", command)
+		shell := exec.CommandContext(ctx, "/bin/sh", "-c", command) // which needs no PATH
 		if runtime.GOOS == "windows" {
 			shell = exec.CommandContext(ctx, "cmd", "/C", command)
 		}

@@ -56,7 +56,7 @@ processes.`,
   jwtsession demo --processes 5 --cache file
   jwtsession demo --processes 5 --cache redis     # needs a redis-server on PATH
   jwtsession demo --processes 5 --cache redis --redis redis://localhost:6379`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.validate(cmd.Flags().Changed); err != nil {
 				return &usageError{err}

@@ -134,7 +134,7 @@ func newDemoWorkerCommand() *cobra.Command {
 		Use:    "worker",
 		Short:  "A process of the demo, until standard input ends",
 		Hidden: true,
-		Args:   cobra.NoArgs,
+		Args:   noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, err := demoStore(directory, address)
 			if err != nil {

@@ -39,7 +39,12 @@ JWTSESSION_PASSWORD, JWTSESSION_CODE, JWTSESSION_EXTRA_... and
 JWTSESSION_REDIS_PASSWORD are taken out of it.`,
 		Example: `  jwtsession exec -- ./report.py
   jwtsession exec --env API_TOKEN -- make publish`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("the command is missing: give it after --, as in jwtsession exec -- ./report.py")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if variable == "" || strings.ContainsAny(variable, "=\x00") {
 				return &usageError{fmt.Errorf("--env is %q: give the name of a variable", variable)}

@@ -76,7 +76,7 @@ func TestACommandThatCannotBeRunIsOneLineAndCausesNoSignIn(t *testing.T) {
 		{[]string{"exec", "--", "no-such-command"}, exitNotFound, "run no-such-command: executable file not found"},
 		{[]string{"exec", "--", "/no/such/command"}, exitNotFound, "run /no/such/command: stat /no/such/command: no such file"},
 		{[]string{"exec", "--", plain}, exitNotRunnable, "permission denied"},
-		{[]string{"exec"}, exitUsage, "requires at least 1 arg"},
+		{[]string{"exec"}, exitUsage, "the command is missing"},
 		{[]string{"exec", "--env", "A=B", "--", "true"}, exitUsage, "give the name of a variable"},
 	} {
 		code, stdout, stderr := b.run(t, c.args...)

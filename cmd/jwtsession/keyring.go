@@ -113,7 +113,7 @@ func askKeyring(ctx context.Context, call func() (string, error)) (string, error
 			return "", errNoLogin
 		}
 		if o.err != nil {
-			return "", &localError{fmt.Errorf("the keyring cannot be used: %w", o.err)}
+			return "", &localError{explainKeyring(o.err)}
 		}
 		return o.text, nil
 	case <-ctx.Done():

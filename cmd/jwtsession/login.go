@@ -33,7 +33,7 @@ e-mail address and, if they were given, the base URL and the protocol.`,
 		Example: `  jwtsession login
   jwtsession login --profile work --base-url https://api.example.com/v1
   pass show api | jwtsession login --email clerk@example.com --password-stdin`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := flags.takeNewProfile(); err != nil {
 				return &usageError{err}
@@ -84,7 +84,7 @@ func (a *account) login(cmd *cobra.Command, fromInput bool) error {
 	}
 	// Whoever has no keyring should learn it before the password is asked for.
 	if _, err := loadLogin(cmd.Context(), a.baseURL.value, a.email.value); err != nil && !errors.Is(err, errNoLogin) {
-		return fmt.Errorf("%w; set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or use --password-file or --password-command instead of a login", err)
+		return fmt.Errorf("%w, or set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or use --password-file or --password-command, instead of a login", err)
 	}
 
 	c, typed, err := a.enter(cmd.Context(), fromInput)
@@ -93,7 +93,7 @@ func (a *account) login(cmd *cobra.Command, fromInput bool) error {
 	}
 	a.email, a.password = setting{c.Email, entered}, &secretSource{entered, func(context.Context) (string, error) { return c.Password, nil }}
 	credentials := &given{Credentials: c}
-	ts, closeAll, err := a.open(cmd.Context(), func(config *jwtsession.Config) { config.Credentials = credentials })
+	ts, closeAll, err := a.open(cmd.Context(), func(config *jwtsession.Config) { config.Credentials = credentials }, a.warnOfCache(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

@@ -179,7 +179,7 @@ func TestALoginWithoutAKeyringSaysSoBeforeItAsks(t *testing.T) {
 	b := newBox(t)
 	p := onOwnTerminal(t, b.command(t, "login"))
 	code, output := p.exit()
-	if code != exitFailure || !strings.Contains(output, "the keyring cannot be used") || !strings.Contains(output, "--password-file") || strings.Contains(output, "Password of") {
+	if code != exitFailure || !strings.HasPrefix(output, "jwtsession: there is no session bus at unix:path=") || !strings.Contains(output, "--password-file") || strings.Contains(output, "Password of") {
 		t.Errorf("got code %d and %q, want %d and what to use in its place", code, output, exitFailure)
 	}
 	if code, _, stderr := b.run(t, "login"); code != exitUsage || !strings.Contains(stderr, "no terminal to ask at") {
@@ -187,5 +187,52 @@ func TestALoginWithoutAKeyringSaysSoBeforeItAsks(t *testing.T) {
 	}
 	if code, _, stderr := b.run(t, "token", "--cache", "keyring"); code != exitFailure || !strings.Contains(stderr, "the keyring cannot be used") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("--cache keyring: got code %d and %q, want %d and that there is none", code, stderr, exitFailure)
+	}
+}
+
+// What is wrong comes first, and what to do about it.
+func TestAKeyringThatCannotBeUsedSaysWhy(t *testing.T) {
+	const ways = "there are no credentials: set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or write a profile (see jwtsession --help)\n"
+	environment := secretService(t)
+	address := strings.TrimPrefix(environment[0], "DBUS_SESSION_BUS_ADDRESS=")
+	lockKeyring(t, address)
+	empty := "unix:path=" + filepath.Join(t.TempDir(), "none")
+	for name, c := range map[string]struct {
+		environment []string
+		want, login string
+	}{
+		"a locked keyring":   {environment, "the keyring is locked: unlock it; without it " + ways, "the keyring is locked: unlock it, or set"},
+		"a bus that is away": {[]string{"DBUS_SESSION_BUS_ADDRESS=" + empty}, "there is no session bus at " + empty + " (DBUS_SESSION_BUS_ADDRESS): connect: no such file or directory; without it " + ways, "there is no session bus at " + empty},
+		"a desktop, no bus":  {[]string{"DISPLAY=:7"}, errNoBus.Error() + "; without it " + ways, errNoBus.Error()},
+		"no desktop":         {nil, ways, errNoBus.Error()},
+	} {
+		b := boxAt(t, "https://api.example.com")
+		bare := append([]string{"HOME=" + t.TempDir(), "JWTSESSION_BASE_URL=" + b.base, "PATH=" + t.TempDir()}, c.environment...)
+		token, login := b.command(t, "token"), b.command(t, "login")
+		token.Env, login.Env = bare, bare
+		if code, _, stderr := finish(t, token); code != exitUsage || stderr != "jwtsession: "+c.want {
+			t.Errorf("%s: got code %d and %q, want %d and %q", name, code, stderr, exitUsage, c.want)
+		}
+		code, output := onOwnTerminal(t, login).exit()
+		if code != exitFailure || !strings.HasPrefix(output, "jwtsession: "+c.login) || !strings.Contains(output, "--password-file") {
+			t.Errorf("%s: login: got code %d and %q, want %d and %q", name, code, output, exitFailure, c.login)
+		}
+	}
+}
+
+// lockKeyring locks the keyring on a bus, as its owner's leaving does.
+func lockKeyring(t *testing.T, address string) {
+	t.Helper()
+	connection, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	const login = dbus.ObjectPath("/org/freedesktop/secrets/collection/login")
+	var locked []dbus.ObjectPath
+	var prompt dbus.ObjectPath
+	service := connection.Object("org.freedesktop.secrets", "/org/freedesktop/secrets")
+	if err := service.Call("org.freedesktop.Secret.Service.Lock", 0, []dbus.ObjectPath{login}).Store(&locked, &prompt); err != nil || len(locked) != 1 {
+		t.Fatalf("lock the keyring: got %v and error %v", locked, err)
 	}
 }

@@ -32,7 +32,7 @@ token lives on at the server until it expires. The next command signs in.
 With --forget, what "jwtsession login" has put into the keyring goes as well.`,
 		Example: `  jwtsession logout
   jwtsession logout --yes --forget`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			account, err := flags.resolve(cmd)
 			if err != nil {

@@ -19,6 +19,14 @@ func unknownCommand(in *cobra.Command, name string) error {
 	return fmt.Errorf("unknown command %q: see %s --help", name, in.CommandPath())
 }
 
+// noArguments is for commands that have flags alone.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s takes no arguments, and was given %q: see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+}
+
 // flagError says of a flag that cannot be read what could be.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError

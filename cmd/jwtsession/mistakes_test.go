@@ -116,3 +116,19 @@ func TestTheShellsCompleteCommandsAndValues(t *testing.T) {
 		}
 	}
 }
+
+func TestAnArgumentTooManyOrTooFewIsNamed(t *testing.T) {
+	for args, want := range map[string]string{
+		"login clerk@example.com": `jwtsession login takes no arguments, and was given "clerk@example.com"`,
+		"token now":               `jwtsession token takes no arguments, and was given "now"`,
+		"cache clear all":         `jwtsession cache clear takes no arguments, and was given "all"`,
+		"exec":                    "the command is missing: give it after --, as in jwtsession exec -- ./report.py",
+		"api":                     "the method or the path is missing: give METHOD and PATH",
+		"api /matters":            "the method or the path is missing: give METHOD and PATH",
+		"api GET /matters a=b":    `"a=b" is too many: give METHOD and PATH, as in jwtsession api GET /matters, and fields with -f`,
+	} {
+		if code, stdout, stderr := commandLine(t, strings.Fields(args)...); code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "jwtsession: "+want) {
+			t.Errorf("%s: got code %d, %q and %q, want %d and %q", args, code, stdout, stderr, exitUsage, want)
+		}
+	}
+}

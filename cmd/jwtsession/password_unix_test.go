@@ -95,3 +95,13 @@ func TestWhatNobodyTypedIntoAPasswordIsPointedOutWhenTheAPIRefusesIt(t *testing.
 		}
 	}
 }
+
+// As cron, systemd and env -i have it.
+func TestAPasswordCommandNeedsNoPath(t *testing.T) {
+	b := newBox(t)
+	cmd := b.command(t, "token", "--password-command", "echo '"+sessiontest.Password+"'", "--cache", "none")
+	cmd.Env = []string{"JWTSESSION_BASE_URL=" + b.base, "JWTSESSION_EMAIL=" + sessiontest.Email}
+	if code, stdout, stderr := finish(t, cmd); code != exitOK || stdout == "" || stderr != "" {
+		t.Errorf("got code %d, %d bytes on stdout and %q, want a token", code, len(stdout), stderr)
+	}
+}

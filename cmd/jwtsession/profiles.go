@@ -29,7 +29,7 @@ star: the one that JWTSESSION_PROFILE names, or else the one named default.
 ` + profilesHelp,
 		Example: `  jwtsession login --profile work
   jwtsession profiles`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			profiles, path, err := loadProfiles()
 			if err != nil {

@@ -97,7 +97,7 @@ has the access log opened again. systemd is told when it listens (Type=notify).`
 
   jwtsession proxy --profile work --profile lab &
   curl http://127.0.0.1:8888/work/...`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runProxy(cmd, &flags, o) },
 	}
 	flags.register(cmd)
@@ -167,6 +167,9 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 	running := &signedInProxy{accounts: accounts, metrics: o.Metrics, logger: o.Logger, accessLog: log}
 	defer running.closeSources()
 	for _, a := range accounts {
+		if err := a.missingCache(); err != nil {
+			o.Logger.Warn("jwtsession: the cache is done without", "error", oneLine(err))
+		}
 		source, closeSource, err := a.open(ctx, running.watch(a.name))
 		if err != nil {
 			return err

@@ -39,7 +39,8 @@ protocols" lists the APIs that it knows, and others are described in a profile.
 
 ` + profilesHelp + `
 
-Errors are one line on stderr. The exit code is
+Errors are one line on stderr, below the body of an answer that "api" could not
+take for a success. The exit code is
   0  if all went well
   1  if something else failed
   2  if the command line, the environment or a profile is wrong, or without

@@ -64,7 +64,7 @@ A fault makes calls go wrong, in the order given: OPERATION:FAULT[:CALLS].
 		Example: `  jwtsession serve --token-life 30s --latency 300ms
   jwtsession serve --fault refresh:503:3 --fault create:429,retry-after=2
   jwtsession serve --protocol gin-jwt --rotation`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.ownLife = cmd.Flags().Changed("token-life")
 			return serve(cmd.Context(), o, cmd.OutOrStdout())

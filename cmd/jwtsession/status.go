@@ -36,11 +36,13 @@ the jti is shortened to 8 characters. The exit code is 0 also if there is no
 session.
 
 --check is for scripts: without a live session the exit code is 1. If a refresh
-is due it is made, and if that fails the exit code is 4.`,
+is due it is made, and if that fails the exit code is 4. Live is what lives by
+the clock: that somebody has logged out elsewhere, only the API knows, which
+"jwtsession token --renew" asks.`,
 		Example: `  jwtsession status
   jwtsession status --check >/dev/null || jwtsession token
   jwtsession status --output json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			account, err := flags.resolve(cmd)
 			if err != nil {
@@ -139,7 +141,7 @@ func (a *account) look(ctx context.Context) report {
 		Protocol: found{a.protocol.name.value, a.protocol.name.from},
 		BaseURL:  found{a.baseURL.value, a.baseURL.from},
 		Origin:   a.origin(),
-		Cache:    cacheReport{a.store.kind, a.store.name, a.cache.from},
+		Cache:    cacheReport{a.store.kind, a.store.name, a.cacheFrom()},
 	}
 	if a.protocol.wants(exchange.Email) || a.email.value != "" {
 		r.Account = &found{a.email.value, a.emailFrom()}
@@ -173,6 +175,9 @@ func (a *account) look(ctx context.Context) report {
 // errNoSession is the end of a look that found nothing.
 var errNoSession = errors.New("there is no session in the cache: the next token will be that of a sign-in")
 
+// errNoCache is that of a look where there is nothing to look into.
+var errNoCache = errors.New("without a cache each run signs in, and no refusal is remembered")
+
 // errOnlyRenewable is that of a look that found a session which has expired, and
 // can be renewed all the same.
 var errOnlyRenewable = errors.New("the token in the cache has expired: the next use renews the session, without a sign-in")
@@ -187,7 +192,7 @@ func (a *account) peek(ctx context.Context, credentials jwtsession.Credentials) 
 		c.Credentials = credentials
 		c.HTTPClient = &http.Client{Transport: noCalls{}}
 		if c.Cache != nil {
-			c.Cache = readOnly{c.Cache}
+			c.Cache = readOnly{c.Cache, a.store.kind == "file"}
 		}
 		c.OnEvent = func(e jwtsession.Event) {
 			isOurs := errors.Is(e.Err, errOnlyLooking) || errors.Is(e.Err, jwtsession.ErrOneTimeCode)
@@ -222,8 +227,11 @@ func (a *account) peek(ctx context.Context, credentials jwtsession.Credentials) 
 	case err := <-cacheProblem:
 		return nil, err
 	default:
-		return nil, errNoSession
 	}
+	if a.store.kind == "none" {
+		return nil, errNoCache
+	}
+	return nil, errNoSession
 }
 
 // noCalls is a network without the API.
@@ -234,10 +242,31 @@ var errOnlyLooking = errors.New("status only looks")
 func (noCalls) RoundTrip(*http.Request) (*http.Response, error) { return nil, errOnlyLooking }
 
 // readOnly is a cache whose leases are nobody's: what is stored goes nowhere.
-type readOnly struct{ cache.Cache }
+type readOnly struct {
+	cache.Cache
+	isFile bool // of which nobody knows whether it can be written before it is tried
+}
 
-// Lock takes nothing.
-func (readOnly) Lock(context.Context, string) (cache.Lease, error) { return noLease{}, nil }
+// longestTry is how long somebody else may hold the lease, who could take it.
+const longestTry = 250 * time.Millisecond
+
+// Lock keeps nothing. It takes the lease of a file, and gives it back, to see
+// whether the next command can.
+func (r readOnly) Lock(ctx context.Context, key string) (cache.Lease, error) {
+	if !r.isFile {
+		return noLease{}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, longestTry)
+	defer cancel()
+	lease, err := r.Cache.Lock(ctx, key)
+	switch {
+	case err == nil:
+		lease.Unlock()
+	case !errors.Is(err, context.DeadlineExceeded):
+		return nil, err
+	}
+	return noLease{}, nil
+}
 
 type noLease struct{}
 

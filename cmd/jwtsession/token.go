@@ -21,10 +21,12 @@ import (
 type demand struct {
 	minLife time.Duration // how long it has to live on; zero: as long as the source thinks right
 	retry   bool          // what is remembered of a failure does not count
+	renew   bool          // the server has to have said that it is good
 }
 
 func (d *demand) register(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&d.minLife, "min-life", 0, "how long the token has to live on: one with less left is refreshed, and if that cannot be, the exit code is 4")
+	cmd.Flags().BoolVar(&d.renew, "renew", false, "have the API renew the session first: for who was told 401")
 	cmd.Flags().BoolVar(&d.retry, "retry", false, "ask the API now, also if it is remembered to have refused")
 }
 
@@ -53,6 +55,11 @@ signs in. If the refresh of the token is due, which is from 70 to 80 % of its
 life on, it is refreshed first; should that fail or take longer than 5 s, the
 present one is printed while it lives. --min-life asks for more.
 
+Somebody else may have logged out: that the API has ended the session, the cache
+does not know. Who was told 401 asks with --renew, which has the API renew the
+session before the token is printed, and signs in if it refuses; if it cannot be
+asked, the exit code is 4.
+
 A refusal is remembered, for a minute at first and for up to fifteen, and for
 all commands that share the cache: meanwhile the API is not asked again with the
 same password. --retry asks it now.
@@ -60,7 +67,11 @@ same password. --retry asks it now.
 --output json has the token and when it expires (RFC 3339; left out if that is
 unknown), --output header the header lines by which a request is signed in,
 "Authorization: Bearer ..." unless the protocol says something else, and
---output exec-credential is for kubectl (exec in a kubeconfig).
+--output exec-credential is for kubectl, with this in a kubeconfig:
+
+` + kubeconfig + `
+kubectl does not tell that it was answered 401: where sessions are ended from
+elsewhere, add --renew to the args.
 
 --write keeps a file fresh, for programs that read their token from one: the
 file has the token and nothing else, is for its owner alone, and is replaced in
@@ -68,10 +79,10 @@ one step. It runs until it is stopped, and leaves the file as it is.
 
 Where the API, the e-mail address and the password come from: see
 jwtsession --help.`,
-		Example: `  jwtsession token --output header | curl -H @- https://api.pacerpro.com/v1/...
+		Example: `  jwtsession token -o header | curl -sS --fail -H @- "$JWTSESSION_BASE_URL/..."
   TOKEN=$(jwtsession token --min-life 5m) || exit
   jwtsession token --write /run/app/token`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := want.validate(); err != nil {
 				return err
@@ -94,7 +105,7 @@ jwtsession --help.`,
 	want.register(cmd)
 	output.register(cmd, "the token")
 	cmd.Flags().StringVar(&file, "write", "", "write the token into this `file`, and keep it fresh there until stopped")
-	for _, other := range []string{"output", "min-life", "retry"} {
+	for _, other := range []string{"output", "min-life", "renew", "retry"} {
 		cmd.MarkFlagsMutuallyExclusive("write", other)
 	}
 	return cmd
@@ -136,44 +147,37 @@ func (a *account) liveToken(ctx context.Context, want demand, stderr io.Writer, 
 	provider := &given{Credentials: credentials}
 	var asked counter
 	events := make(chan jwtsession.Event, 64)
-	var warning error // known once the source is closed
 	changes = append(changes, asked.countIn, func(c *jwtsession.Config) {
 		c.Credentials = provider
 		c.OnEvent = func(e jwtsession.Event) {
-			if e.Kind == jwtsession.EventCacheFailed && warning == nil {
-				warning = e.Err // the first one says it
-			}
 			select {
 			case events <- e:
 			default: // it matters which of them come, not how many
 			}
 		}
-	})
-	token, err := a.acquire(ctx, want, provider, events, changes)
+	}, a.warnOfCache(stderr))
+	token, err := a.acquire(ctx, want, provider, events, &asked, changes)
 	if err != nil && want.retry && asked.calls.Load() == 0 {
 		if _, err := a.forget(ctx, credentials); err != nil {
 			return nil, fmt.Errorf("forget what the cache has of the account: %w", err)
 		}
-		token, err = a.acquire(ctx, want, provider, events, changes)
+		token, err = a.acquire(ctx, want, provider, events, &asked, changes)
 	}
 	err = a.explain(err)
 	if isAnswer(err) && asked.calls.Load() == 0 {
 		err = &advisedError{err, "nobody was asked now: --retry does", exitCode(err)}
 	}
-	if warning != nil {
-		fmt.Fprintln(stderr, "jwtsession: warning:", oneLine(warning))
-	}
 	return token, err
 }
 
 // acquire returns the token of a source that lives no longer than the call.
-func (a *account) acquire(ctx context.Context, want demand, credentials *given, events <-chan jwtsession.Event, changes []func(*jwtsession.Config)) (*signedToken, error) {
+func (a *account) acquire(ctx context.Context, want demand, credentials *given, events <-chan jwtsession.Event, asked *counter, changes []func(*jwtsession.Config)) (*signedToken, error) {
 	ts, closeAll, err := a.open(ctx, changes...)
 	if err != nil {
 		return nil, err
 	}
 	defer closeAll()
-	token, err := a.lively(ctx, want, ts, credentials, events)
+	token, err := a.lively(ctx, want, ts, credentials, events, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -181,11 +185,12 @@ func (a *account) acquire(ctx context.Context, want demand, credentials *given, 
 	return &signedToken{token, headers}, err
 }
 
-// lively is a token that lives as long as is wanted.
-func (a *account) lively(ctx context.Context, want demand, ts *jwtsession.TokenSource, credentials *given, events <-chan jwtsession.Event) (*oauth2.Token, error) {
+// lively is a token that lives as long as is wanted, and that the server has just
+// renewed if that is.
+func (a *account) lively(ctx context.Context, want demand, ts *jwtsession.TokenSource, credentials *given, events <-chan jwtsession.Event, asked *counter) (*oauth2.Token, error) {
 	token, err := a.tokenOf(ctx, ts, credentials)
-	if err != nil || token.Expiry.IsZero() {
-		return token, err
+	if err != nil {
+		return nil, err
 	}
 	if status := ts.Status(); !status.RefreshAt.IsZero() && time.Until(status.RefreshAt) <= 0 {
 		awaitRefresh(ctx, events, token.Expiry)
@@ -193,21 +198,30 @@ func (a *account) lively(ctx context.Context, want demand, ts *jwtsession.TokenS
 			return nil, err
 		}
 	}
-	if time.Until(token.Expiry) >= want.minLife {
-		return token, nil
-	}
-	ts.Invalidate(token.AccessToken) // which asks the server for a newer one
-	if token, err = a.tokenOf(ctx, ts, credentials); err != nil {
-		return nil, err
-	}
-	if left := time.Until(token.Expiry); left < want.minLife && !token.Expiry.IsZero() {
-		err := fmt.Errorf("the token has %v left, and --min-life is %v: there is none that lives longer", left.Truncate(time.Second), want.minLife)
-		if problem := ts.Status().LastError; problem != nil {
-			err = fmt.Errorf("%w; %w", err, problem)
+	isNew := asked.calls.Load() > 0 && ts.Status().LastError == nil
+	if !isNew && (want.renew || !lives(token, want.minLife)) {
+		ts.Invalidate(token.AccessToken) // which asks the server for a newer one
+		if token, err = a.tokenOf(ctx, ts, credentials); err != nil {
+			return nil, err
 		}
-		return nil, &codedError{err, exitUnreachable}
 	}
-	return token, nil
+	left, problem := time.Until(token.Expiry).Truncate(time.Second), ts.Status().LastError
+	switch {
+	case want.renew && problem != nil:
+		err = fmt.Errorf("the session could not be renewed (--renew): %w", problem)
+	case lives(token, want.minLife):
+		return token, nil
+	case problem != nil:
+		err = fmt.Errorf("the token has %v left, --min-life is %v, and the session could not be renewed: %w", left, want.minLife, problem)
+	default:
+		err = fmt.Errorf("the token has %v left, and --min-life is %v: the API gives none that lives longer; lower --min-life", left, want.minLife)
+	}
+	return nil, &codedError{err, exitUnreachable}
+}
+
+// lives reports whether a token has so much life left, as far as is known.
+func lives(token *oauth2.Token, least time.Duration) bool {
+	return token.Expiry.IsZero() || time.Until(token.Expiry) >= least
 }
 
 // signedToken is a token, and the header lines by which requests carry its session.

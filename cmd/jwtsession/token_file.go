@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,9 @@ const askAgain = time.Second
 func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 	ctx, stop := untilStopped(cmd.Context())
 	defer stop()
+	if err := mustHaveDirectory(file); err != nil {
+		return err
+	}
 	if _, err := a.Retrieve(ctx); err != nil {
 		return err
 	}
@@ -40,12 +44,12 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 			default: // it will be looked at anyway
 			}
 		}
-	})
+	}, a.warnOfCache(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	written, told := "", ""
+	written, complaint := "", complaint{out: cmd.ErrOrStderr()}
 	for ctx.Err() == nil {
 		token, err := ts.TokenContext(ctx)
 		switch {
@@ -59,16 +63,49 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 				fmt.Fprintf(cmd.OutOrStdout(), "The token is in %s\n", file)
 				tellSystemd("READY=1")
 			}
-			written, told = token.AccessToken, ""
+			written, complaint.cause = token.AccessToken, ""
 		case err != nil && written == "":
 			return a.explain(err)
-		case err != nil && err.Error() != told:
-			told = err.Error()
-			fmt.Fprintln(cmd.ErrOrStderr(), "jwtsession: warning: there is no live token:", oneLine(a.explain(err)))
+		case err != nil:
+			complaint.of(err, a.explain(err))
 		}
 		waitForChange(ctx, changed, token)
 	}
 	return nil
+}
+
+// mustHaveDirectory is the error of a file that nobody can make.
+func mustHaveDirectory(file string) error {
+	directory := filepath.Dir(file)
+	if _, err := os.Stat(directory); errors.Is(err, fs.ErrNotExist) {
+		return &usageError{fmt.Errorf("%s cannot be written (--write): make the directory %s", file, directory)}
+	}
+	return nil
+}
+
+// complainAgain is how often the same is said again.
+const complainAgain = time.Minute
+
+// complaint says why there is no live token: when the reason is another one, and
+// once in a while.
+type complaint struct {
+	out   io.Writer
+	cause string // that was told last; empty: there is a token
+	at    time.Time
+}
+
+// of complains of err, as it is explained. What is remembered says how old it is,
+// so that its text is another one each time; what lies beneath it is the same.
+func (c *complaint) of(err, explained error) {
+	cause := err
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		cause = inner
+	}
+	if cause.Error() == c.cause && time.Since(c.at) < complainAgain {
+		return
+	}
+	c.cause, c.at = cause.Error(), time.Now()
+	fmt.Fprintln(c.out, "jwtsession: warning: there is no live token:", oneLine(explained))
 }
 
 // waitForChange returns when something has happened to the session, when the
@@ -105,6 +142,18 @@ func replaceFile(name, content string) (err error) {
 	}
 	return os.Rename(temporary.Name(), name)
 }
+
+// kubeconfig has kubectl sign in by this program. The version v1 wants to be told
+// that nobody is to be asked.
+const kubeconfig = `  users:
+  - name: clerk
+    user:
+      exec:
+        apiVersion: client.authentication.k8s.io/v1
+        command: jwtsession
+        args: [token, --output, exec-credential]
+        interactiveMode: Never
+`
 
 // execCredential is what kubectl reads from a program that signs it in.
 type execCredential struct {

@@ -149,7 +149,7 @@ func TestATokenLivesOnForAsLongAsIsAskedOrIsAnError(t *testing.T) {
 		{"enough is left", 8 * time.Minute, sessiontest.Fault{Status: 503}, false, exitOK, ""},
 		{"less is left", 10 * time.Minute, sessiontest.Fault{}, true, exitOK, ""},
 		{"less is left, and the API is away", 10 * time.Minute, sessiontest.Fault{Status: 503}, false, exitUnreachable, "503"},
-		{"no token of the API's lives so long", time.Hour, sessiontest.Fault{}, false, exitUnreachable, "the token has 15m0s left, and --min-life is 1h0m0s"},
+		{"no token of the API's lives so long", time.Hour, sessiontest.Fault{}, false, exitUnreachable, "the token has 15m0s left, and --min-life is 1h0m0s: the API gives none that lives longer; lower --min-life"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -201,4 +201,31 @@ func TestARefusalThatWasHeardNowIsNotAskedForTwice(t *testing.T) {
 		t.Errorf("got code %d and %d bytes on stdout, want %d and none", code, len(stdout), exitRejected)
 	}
 	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 1})
+}
+
+// Who was told 401 would be given the same token for as long as it seems to live.
+func TestATokenIsRenewedForWhoWasToldThatItIsRefused(t *testing.T) {
+	b := newBox(t)
+	b.token(t, "--renew") // is that of a sign-in, which is new
+	second := b.token(t, "--renew")
+	if b.token(t) != second {
+		t.Error("after it: got another token, want the renewed one from the cache")
+	}
+	if code, _, stderr := b.run(t, "api", "DELETE", "/session"); code != exitOK { // behind the session's back
+		t.Fatalf("log out elsewhere: got code %d and %q", code, stderr)
+	}
+	if b.token(t) != second {
+		t.Error("after a log-out elsewhere: got another token, want the one in the cache, of which nobody knows")
+	}
+	third := b.token(t, "--renew", "--output", "text")
+	if claimsOf(third)["jti"] == claimsOf(second)["jti"] {
+		t.Error("--renew after a log-out elsewhere: got a token of the same jti, want that of a sign-in")
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 2, sessiontest.OpRefresh: 2, sessiontest.OpRevoke: 1})
+	for _, command := range [][]string{{"token", "--renew"}, {"exec", "--renew", "--", "env"}} {
+		code, stdout, stderr := b.run(t, command...)
+		if code != exitUnreachable || stdout != "" || !strings.Contains(stderr, "the session could not be renewed (--renew)") {
+			t.Errorf("%q without the server: got code %d, %d bytes on stdout and %q, want %d, none, and that it could not be asked", command, code, len(stdout), stderr, exitUnreachable)
+		}
+	}
 }

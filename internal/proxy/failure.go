@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 const statusClientGone = 499
 
 const (
-	// comeBack is when to try again what fails for now.
+	// comeBack is when to try again what fails for now, if nobody knows better.
 	comeBack = 5 * time.Second
 
 	// comeBackRefused is the same where somebody has to do something first.
@@ -92,6 +93,18 @@ func describe(host string, err error) *failure {
 		return &failure{http.StatusGatewayTimeout, "sign_in_timeout", "The proxy cannot sign in: the API at " + host + " does not answer in time.", comeBack}
 	}
 	return &failure{http.StatusServiceUnavailable, "sign_in_failed", "The proxy cannot sign in to the API at " + host + ": its log says why.", comeBack}
+}
+
+// comeBackIn has a client that could not be signed in come again when that is tried
+// again, but after a minute where somebody may have mended it before.
+func (f *failure) comeBackIn(untilAttempt time.Duration) {
+	if untilAttempt <= 0 || !strings.HasPrefix(f.code, "sign_in_") {
+		return
+	}
+	if f.retry == comeBackRefused {
+		untilAttempt = min(untilAttempt, comeBackRefused)
+	}
+	f.retry = untilAttempt
 }
 
 // trouble is what went wrong on a network, without what a server had to say.

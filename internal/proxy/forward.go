@@ -227,6 +227,7 @@ func (p *passage) explain(ctx context.Context, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	f := describe(p.base.Host, err)
+	f.comeBackIn(p.counts.untilAttempt())
 	if isClients && !errors.Is(err, errBodyStalled) {
 		f = &failure{http.StatusBadRequest, "bad_request", "The request's body ended before its end, or is not well formed.", 0}
 	}

@@ -35,6 +35,10 @@ type sessionMetrics struct {
 	recovered prometheus.Counter
 	failures  *prometheus.CounterVec
 	status    atomic.Pointer[func() jwtsession.Status]
+
+	// nextAttempt is when the source may ask the session API again after a failure,
+	// in Unix nanoseconds.
+	nextAttempt atomic.Int64
 }
 
 // The labels of failures.
@@ -133,7 +137,8 @@ func (m *sessionMetrics) left() float64 {
 }
 
 // Observe counts what happened to the session of the API of this name. It is to
-// be the OnEvent of the API's sources.
+// be the OnEvent of the API's sources. Without it the proxy's clients are not told
+// when a source that has failed asks again.
 func (m *Metrics) Observe(name string, e jwtsession.Event) {
 	s := m.sessions[name]
 	switch e.Kind {
@@ -146,9 +151,18 @@ func (m *Metrics) Observe(name string, e jwtsession.Event) {
 	case jwtsession.EventRejected:
 		s.rejected.Inc()
 	}
+	if e.Kind == jwtsession.EventSignInFailed || e.Kind == jwtsession.EventRefreshFailed {
+		s.nextAttempt.Store(e.Time.Add(e.RetryIn).UnixNano())
+	}
 	if operation, failed := failedOperations[e.Kind]; failed {
 		s.failures.WithLabelValues(operation, failureKind(e.Err)).Inc()
 	}
+}
+
+// untilAttempt is how long it is until the source may ask the session API again;
+// not positive if that is over, or if nobody knows.
+func (m *sessionMetrics) untilAttempt() time.Duration {
+	return time.Until(time.Unix(0, m.nextAttempt.Load()))
 }
 
 // knownMethods are those with a label of their own: a client may make up any.

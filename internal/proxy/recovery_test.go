@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -168,6 +169,42 @@ func TestErrorsAreToldApart(t *testing.T) {
 	} {
 		if got := describe("api.example.com", c.err); got.status != c.status || got.code != c.code {
 			t.Errorf("%v: got %d %s, want %d %s", c.err, got.status, got.code, c.status, c.code)
+		}
+	}
+}
+
+// In an outage the source asks at growing intervals: who comes before is told the
+// same again.
+func TestAClientIsToldWhenTheSessionAPIIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault    sessiontest.Fault
+		interval time.Duration // that the source has to have come to
+		longest  time.Duration // that a client is told
+	}{
+		"an outage":                    {sessiontest.Fault{Status: 503}, 10 * time.Second, time.Hour},
+		"an outage that says how long": {sessiontest.Fault{Status: 503, RetryAfter: "600"}, 10 * time.Minute, time.Hour},
+		"a refusal":                    {sessiontest.Fault{Status: 401}, time.Minute, time.Minute},
+		"a refusal that says how long": {sessiontest.Fault{Status: 401, RetryAfter: "600"}, 10 * time.Minute, time.Minute},
+	} {
+		a := newAPI(t, nil)
+		metrics := NewMetrics("")
+		events := make(chan jwtsession.Event, 100)
+		a.source = newSource(t, jwtsession.Config{BaseURL: a.base, Timeout: time.Second, OnEvent: func(e jwtsession.Event) {
+			metrics.Observe("", e)
+			events <- e
+		}})
+		a.box.Inject(sessiontest.OpCreate, -1, c.fault)
+		p := a.running(t, func(config *Config) { config.Metrics = metrics })
+		last := <-events
+		for last.RetryIn < c.interval {
+			get(t, p, "/me")
+			last = <-events
+		}
+		seconds, err := strconv.Atoi(get(t, p, "/me").header.Get("Retry-After"))
+		want := min(time.Until(last.Time.Add(last.RetryIn)), c.longest)
+		if got := time.Duration(seconds) * time.Second; err != nil || got < want || got > want+5*time.Second {
+			t.Errorf("%s: got Retry-After %d and error %v, want what is left until the next attempt, %v", name, seconds, err, want)
 		}
 	}
 }
