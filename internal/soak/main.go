@@ -1,0 +1,222 @@
+//go:build linux
+
+// Command soak has real workers keep their sessions through faults, over real
+// sockets, files and Redis, and judges what can be seen of them by the rules of
+// docs/rules.md.
+//
+//	go run ./internal/soak -for 10m
+//
+// It prints a seed, which draws the same faults again, and exits with 1 if a rule
+// was broken, with the seed and the shortest history that breaks it again.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jwtsession/jwtsession/internal/demo"
+)
+
+// options are the flags.
+type options struct {
+	length  time.Duration
+	seed    uint64
+	workers int
+	faults  string
+	only    string
+	shrink  time.Duration
+}
+
+func main() {
+	switch os.Getenv(roleVariable) {
+	case workerRole:
+		var j job
+		if err := json.Unmarshal([]byte(os.Args[1]), &j); err != nil {
+			fail(err)
+		}
+		if err := work(j, os.Stdin, os.Stdout); err != nil {
+			fail(err)
+		}
+		return
+	case redisRole:
+		_ = demo.KeepRedis(os.Args[1], os.Args[2], os.Stdin) // it is killed
+		return
+	}
+	var o options
+	flag.DurationVar(&o.length, "for", 2*time.Minute, "how long faults are drawn")
+	flag.Uint64Var(&o.seed, "seed", 0, "what the faults are drawn from; 0: a new one")
+	flag.IntVar(&o.workers, "workers", 12, "how many workers there are, three in a fleet")
+	flag.StringVar(&o.faults, "faults", "", "the kinds of faults to draw, as a list with commas; empty: all; help: shows them")
+	flag.StringVar(&o.only, "only", "", "the numbers of the faults that are to happen, as a list with commas; empty: all")
+	flag.DurationVar(&o.shrink, "shrink", 4*time.Minute, "how long to look for a shorter history when a rule was broken")
+	flag.Parse()
+	if err := run(o); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+// run runs a soak. An error says what broke.
+func run(o options) error {
+	if o.faults == "help" {
+		for _, k := range kinds {
+			fmt.Printf("%-16s %s\n", k.name, k.tells)
+		}
+		return nil
+	}
+	if o.workers < 1 || o.workers > 100 || flag.NArg() > 0 {
+		return fmt.Errorf("soak: give 1 to 100 workers, and nothing but flags")
+	}
+	if o.seed == 0 {
+		o.seed = rand.Uint64()
+	}
+	s := size{o.workers}
+	p := plan{seed: o.seed, stores: s.stores(), workers: s.each(), allowed: kinds}
+	if o.faults != "" {
+		p.allowed = nil
+		for _, name := range strings.Split(o.faults, ",") {
+			k, known := kindNamed(strings.TrimSpace(name))
+			if !known {
+				return fmt.Errorf("soak: no fault is called %q: -faults help shows those there are", name)
+			}
+			p.allowed = append(p.allowed, k)
+		}
+	}
+	fmt.Printf("seed %d: %v, %d workers in %d fleets\n", o.seed, o.length, s.each()*len(s.stores()), len(s.stores()))
+	if o.only != "" {
+		chosen, err := p.numbered(o.only)
+		if err != nil {
+			return err
+		}
+		broke, err := again(s, chosen, os.Stdout)
+		if broke != "" {
+			err = fmt.Errorf("BROKEN: %s", broke)
+		}
+		return err
+	}
+	return soak(o, s, p)
+}
+
+// soak draws faults for as long as it is to, and looks for the shortest history
+// of what breaks.
+func soak(o options, s size, p plan) error {
+	var h history
+	var happened []fault
+	begin, told := time.Now(), time.Now()
+	broke, err := h.play(s, func(step int) ([]fault, bool) {
+		if time.Since(begin) > o.length {
+			return nil, false
+		}
+		if time.Since(told) > 30*time.Second {
+			told = time.Now()
+			count, failed := h.requests()
+			fmt.Printf("%4.0f s: step %d, %d faults, %d requests, of which faults explain %d failures\n", time.Since(begin).Seconds(), step, h.faults, count, failed)
+		}
+		faults := p.step(step, len(happened)+1)
+		happened = append(happened, faults...)
+		return faults, true
+	})
+	if err != nil {
+		return err
+	}
+	count, failed := h.requests()
+	if broke == "" {
+		fmt.Printf("clean: seed %d, %d steps, %d faults, %d requests, of which faults explain %d failures\n", o.seed, h.steps, h.faults, count, failed)
+		return nil
+	}
+	fmt.Printf("BROKEN after %.0f s, in step %d, with seed %d: %s\n", time.Since(begin).Seconds(), h.steps, o.seed, broke)
+	return fmt.Errorf("%s", shortest(o, s, happened))
+}
+
+// shortest looks for a shorter history that breaks, and tells of it.
+func shortest(o options, s size, happened []fault) string {
+	until := time.Now().Add(o.shrink)
+	last := ""
+	found := shrink(happened, func(faults []fault) bool {
+		if time.Now().After(until) {
+			return false
+		}
+		fmt.Printf("again, with %d of %d faults: ", len(faults), len(happened))
+		broke, err := again(s, faults, nil)
+		if err != nil || broke == "" {
+			fmt.Println("nothing broke", err)
+			return false
+		}
+		last, _, _ = strings.Cut(broke, "\n")
+		fmt.Println(last)
+		return true
+	})
+	text := "the shortest history that broke:\n"
+	if found == nil {
+		found = happened
+		text = fmt.Sprintf("in %v no shorter history broke. The whole of it:\n", o.shrink)
+	}
+	var numbers []string
+	for _, f := range found {
+		text += f.String() + "\n"
+		numbers = append(numbers, strconv.Itoa(f.number))
+	}
+	kindsFlag := ""
+	if o.faults != "" {
+		kindsFlag = fmt.Sprintf(" -faults %q", o.faults)
+	}
+	return text + last + fmt.Sprintf("\nAgain: go run ./internal/soak -seed %d -workers %d%s -only %s", o.seed, o.workers, kindsFlag, strings.Join(numbers, ","))
+}
+
+// again plays the steps that those faults were drawn for.
+func again(s size, faults []fault, tell *os.File) (string, error) {
+	var steps [][]fault
+	for i, f := range faults {
+		if i == 0 || f.step != faults[i-1].step {
+			steps = append(steps, nil)
+		}
+		steps[len(steps)-1] = append(steps[len(steps)-1], f)
+		if tell != nil {
+			fmt.Fprintln(tell, f)
+		}
+	}
+	var h history
+	return h.play(s, func(step int) ([]fault, bool) {
+		const rest = 2 // so that what comes late is seen
+		if step > len(steps) {
+			return nil, step <= len(steps)+rest
+		}
+		return steps[step-1], true
+	})
+}
+
+// numbered returns the faults with those numbers.
+func (p plan) numbered(list string) ([]fault, error) {
+	var wanted []int
+	for _, text := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || n < 1 || n > 1_000_000 {
+			return nil, fmt.Errorf("soak: -only: %q is no number of a fault", text)
+		}
+		wanted = append(wanted, n)
+	}
+	var found []fault
+	for step, drawn := 1, 0; drawn < slices.Max(wanted); step++ {
+		for _, f := range p.step(step, drawn+1) {
+			drawn = f.number
+			if slices.Contains(wanted, drawn) {
+				found = append(found, f)
+			}
+		}
+		if step > 1_000_000 {
+			return nil, fmt.Errorf("soak: -only: there are %d faults", drawn)
+		}
+	}
+	return found, nil
+}
