@@ -137,7 +137,9 @@ func (j *judge) unexplained(c, last *call) string {
 	}
 	age := now.Sub(last.End)
 	if c.op == sessiontest.OpRefresh {
-		if age > life*55/100 || j.lately(now, recently, rejection, process, network, answers) || j.lately(now, apart, store) {
+		spurious := j.troubled(now.Add(-recently), now, func(t *trouble) bool { return t.kind.name == "spurious 401" })
+		if age > life*55/100 || spurious || j.rejectedSince(last) ||
+			j.lately(now, recently, process, network, answers) || j.lately(now, apart, store) {
 			return ""
 		}
 		return fmt.Sprintf("the fleet has had a session for %v, and its refresh is not due", age)
