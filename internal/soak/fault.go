@@ -57,8 +57,7 @@ var kinds = []kind{
 	{"stop", process, "a worker is stopped, and goes on", ""},
 	{"restart", process, "a worker ends, and another starts", ""},
 
-	{"log-out", rejection, "all sessions are ended from elsewhere", ""},
-	{"late rejections", rejection, "all sessions are ended, and some learn of it late", ""},
+	{"log-out", rejection, "all sessions are ended from elsewhere, of which some learn late", ""},
 	{"slow sign-in", rejection, "all sessions are ended, and session calls hang", ""},
 	{"clock", rejection, "the API moves to a machine with another clock, and without its sessions", ""},
 	{"spurious 401", rejection, "a request is answered with 401 for no reason", ""},
@@ -127,7 +126,8 @@ func (p plan) step(step, first int) []fault {
 	for fleet, store := range p.stores {
 		era, within := (step-1)/eraSteps+fleet, (step-1)%eraSteps
 		theme := themes[era%len(themes)]
-		drawn := p.draw(random, theme, store, within)
+		turn := era/len(themes)*(len(p.stores)+1) + fleet
+		drawn := p.draw(random, theme, store, within, turn)
 		for _, k := range drawn {
 			f := fault{number: first, step: step, fleet: fleet, worker: random.IntN(p.workers), kind: k}
 			f.at = time.Duration(random.Int64N(int64(latestBegin))).Round(time.Millisecond)
@@ -140,8 +140,9 @@ func (p plan) step(step, first int) []fault {
 	return faults
 }
 
-// draw draws what befalls a fleet in a step of an era: of rejections one in each.
-func (p plan) draw(random *rand.Rand, theme []class, store string, within int) []kind {
+// draw draws what befalls a fleet in a step of an era. Of rejections there is one
+// in each, and they take turns, since there are few.
+func (p plan) draw(random *rand.Rand, theme []class, store string, within, turn int) []kind {
 	of := func(classes ...class) (all []kind) {
 		for _, k := range p.allowed {
 			if slices.Contains(classes, k.class) && (k.store == "" || k.store == store) {
@@ -166,15 +167,30 @@ func (p plan) draw(random *rand.Rand, theme []class, store string, within int) [
 		}
 		return drawn
 	}
-	switch {
-	case within == rejectionStep:
-		return pick(of(rejection))
-	case within > rejectionStep+2 && random.IntN(2) == 0:
-		return pick(of(answers, network))
+	if within != rejectionStep {
+		return pick(of(requests))
 	}
-	return pick(of(requests))
+	var drawn []kind
+	if all := inTurns(of(rejection)); len(all) > 0 {
+		drawn = append(drawn, all[int(p.seed%uint64(len(all))+uint64(turn))%len(all)])
+	}
+	if random.IntN(4) == 0 {
+		drawn = append(drawn, pick(of(answers, network))...)
+	}
+	return drawn
+}
+
+// inTurns puts the first, which is a log-out, before each of the others.
+func inTurns(all []kind) (turns []kind) {
+	for _, k := range all[min(1, len(all)):] {
+		turns = append(turns, all[0], k)
+	}
+	if len(all) == 1 {
+		return all
+	}
+	return turns
 }
 
 // rejectionStep is when in their era a fleet's sessions are rejected: when what
-// was before has been got over.
-const rejectionStep = 4
+// was before explains nothing any more.
+const rejectionStep = int(recently/stepTime) + 1

@@ -106,3 +106,14 @@ func TestFaultsAreFoundByTheirNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestATimeWithoutFaultsIsShortened(t *testing.T) {
+	var got []int
+	for _, step := range closer([]fault{{number: 1, step: 30}, {number: 2, step: 30}, {number: 3, step: 32}, {number: 4, step: 90}}) {
+		got = append(got, len(step))
+	}
+	want := []int{0, 0, 0, 0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 1}
+	if !slices.Equal(got, want) {
+		t.Errorf("the steps have %v faults, want %v", got, want)
+	}
+}

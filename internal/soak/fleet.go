@@ -180,8 +180,6 @@ func (f *fleet) begin(t fault) (undo func(), err error) {
 		return func() { m.signal(syscall.SIGCONT) }, nil
 	case "log-out":
 		box.Revoke(sessiontest.Email)
-	case "late rejections":
-		box.Revoke(sessiontest.Email)
 		for i := range 6 * t.count {
 			inject(sessiontest.OpResource, 1, sessiontest.Fault{Delay: time.Duration(i%3) * t.length / 2})
 		}

@@ -41,6 +41,7 @@ func (s size) each() int { return s.workers / len(s.stores()) }
 // history is a run, from an empty world to its end.
 type history struct {
 	broken chan string
+	whose  int // fleet it was that broke something
 	fleets []*fleet
 	steps  int
 	faults int
@@ -48,8 +49,8 @@ type history struct {
 
 // play starts a world, and has it suffer the faults of each step, which next
 // returns until it has no more. It returns what broke; "": nothing did.
-func (h *history) play(s size, next func(step int) (faults []fault, more bool)) (string, error) {
-	h.broken = make(chan string, 1)
+func (h *history) play(stores []string, each int, next func(step int) (faults []fault, more bool)) (string, error) {
+	h.broken, h.whose = make(chan string, 1), -1
 	breaks := func(format string, args ...any) {
 		select {
 		case h.broken <- fmt.Sprintf(format, args...):
@@ -63,14 +64,13 @@ func (h *history) play(s size, next func(step int) (faults []fault, more bool)) 
 	defer os.RemoveAll(directory)
 	stranger := httptest.NewServer(foreign(breaks))
 	defer stranger.Close()
-	stores := s.stores()
 	h.fleets = make([]*fleet, len(stores))
 	var all sync.WaitGroup
 	var failure error
 	var mu sync.Mutex
 	for i, store := range stores {
 		all.Go(func() {
-			f, err := newFleet(i, s.each(), store, directory, stranger.URL, breaks)
+			f, err := newFleet(i, each, store, directory, stranger.URL, breaks)
 			mu.Lock()
 			defer mu.Unlock()
 			if h.fleets[i] = f; err != nil {
@@ -130,6 +130,7 @@ func (h *history) settle(since time.Time) string {
 		for _, f := range h.fleets {
 			for _, m := range f.members {
 				if !m.good().After(since) {
+					h.whose = f.number
 					late = fmt.Sprintf("fleet %d (%s): T9: the worker at %s has had no answer for %v after all was well\n%s", f.number+1, f.store, m.Address, settled, m.tail())
 				}
 			}
@@ -159,6 +160,7 @@ func (h *history) tails(broke string) string {
 	var b strings.Builder
 	for _, f := range h.fleets {
 		if f != nil && strings.HasPrefix(broke, fmt.Sprintf("fleet %d ", f.number+1)) {
+			h.whose = f.number
 			for _, m := range f.members {
 				fmt.Fprintf(&b, "\n-- the last events of the worker at %s:\n%s", m.Address, m.tail())
 			}

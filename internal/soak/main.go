@@ -99,7 +99,10 @@ func run(o options) error {
 		if err != nil {
 			return err
 		}
-		broke, err := again(s, chosen, os.Stdout)
+		for _, f := range chosen {
+			fmt.Println(f)
+		}
+		broke, err := again(s, chosen)
 		if broke != "" {
 			err = fmt.Errorf("BROKEN: %s", broke)
 		}
@@ -114,7 +117,7 @@ func soak(o options, s size, p plan) error {
 	var h history
 	var happened []fault
 	begin, told := time.Now(), time.Now()
-	broke, err := h.play(s, func(step int) ([]fault, bool) {
+	broke, err := h.play(s.stores(), s.each(), func(step int) ([]fault, bool) {
 		if time.Since(begin) > o.length {
 			return nil, false
 		}
@@ -136,19 +139,26 @@ func soak(o options, s size, p plan) error {
 		return nil
 	}
 	fmt.Printf("BROKEN after %.0f s, in step %d, with seed %d: %s\n", time.Since(begin).Seconds(), h.steps, o.seed, broke)
-	return fmt.Errorf("%s", shortest(o, s, happened))
+	return fmt.Errorf("%s", shortest(o, s, happened, h.whose))
 }
 
-// shortest looks for a shorter history that breaks, and tells of it.
-func shortest(o options, s size, happened []fault) string {
+// shortest looks for a shorter history that breaks, and tells of it. Fleets have
+// nothing in common but the machine: those that nothing broke in are left out.
+func shortest(o options, s size, happened []fault, whose int) string {
+	if whose >= 0 {
+		happened = slices.DeleteFunc(happened, func(f fault) bool { return f.fleet != whose })
+	}
+	if len(happened) == 0 {
+		return fmt.Sprintf("it broke without a fault\nAgain: go run ./internal/soak -workers %d", o.workers)
+	}
 	until := time.Now().Add(o.shrink)
 	last := ""
 	found := shrink(happened, func(faults []fault) bool {
 		if time.Now().After(until) {
 			return false
 		}
-		fmt.Printf("again, with %d of %d faults: ", len(faults), len(happened))
-		broke, err := again(s, faults, nil)
+		fmt.Printf("again, with %d of the fleet's %d faults: ", len(faults), len(happened))
+		broke, err := again(s, faults)
 		if err != nil || broke == "" {
 			fmt.Println("nothing broke", err)
 			return false
@@ -174,26 +184,52 @@ func shortest(o options, s size, happened []fault) string {
 	return text + last + fmt.Sprintf("\nAgain: go run ./internal/soak -seed %d -workers %d%s -only %s", o.seed, o.workers, kindsFlag, strings.Join(numbers, ","))
 }
 
-// again plays the steps that those faults were drawn for.
-func again(s size, faults []fault, tell *os.File) (string, error) {
-	var steps [][]fault
-	for i, f := range faults {
-		if i == 0 || f.step != faults[i-1].step {
-			steps = append(steps, nil)
-		}
-		steps[len(steps)-1] = append(steps[len(steps)-1], f)
-		if tell != nil {
-			fmt.Fprintln(tell, f)
+// again plays some of the faults again. Those of one fleet befall several that are
+// like it: what breaks is often a matter of chance.
+func again(s size, faults []fault) (string, error) {
+	stores := s.stores()
+	first := faults[0].fleet
+	alone := !slices.ContainsFunc(faults, func(f fault) bool { return f.fleet != first })
+	if alone {
+		for i := range stores {
+			stores[i] = s.stores()[first]
 		}
 	}
+	steps := closer(faults)
 	var h history
-	return h.play(s, func(step int) ([]fault, bool) {
+	return h.play(stores, s.each(), func(step int) ([]fault, bool) {
 		const rest = 2 // so that what comes late is seen
 		if step > len(steps) {
 			return nil, step <= len(steps)+rest
 		}
-		return steps[step-1], true
+		if !alone {
+			return steps[step-1], true
+		}
+		var all []fault
+		for i := range stores {
+			for _, f := range steps[step-1] {
+				f.fleet = i
+				all = append(all, f)
+			}
+		}
+		return all, true
 	})
+}
+
+// closer returns the faults by their steps, without the longer part of a long time
+// in which there is none. What remains is a token's life: some faults concern who
+// refreshes.
+func closer(faults []fault) (steps [][]fault) {
+	const longest = int(life/stepTime) + 1
+	last := 0
+	for _, f := range faults {
+		if gap := f.step - last; gap > 0 {
+			steps = append(steps, make([][]fault, min(gap, longest))...)
+		}
+		last = f.step
+		steps[len(steps)-1] = append(steps[len(steps)-1], f)
+	}
+	return steps
 }
 
 // numbered returns the faults with those numbers.
