@@ -19,6 +19,7 @@ const (
 	store                  // sessions may not be shared
 	process                // one worker does not work
 	rejection              // tokens are rejected
+	slow                   // the machine is: not drawn
 )
 
 // kind is a sort of fault.

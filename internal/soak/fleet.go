@@ -42,7 +42,7 @@ func newFleet(number, workers int, store, directory, foreignURL string, breaks f
 	f.breaks = func(format string, args ...any) {
 		breaks("fleet %d (%s): "+format, append([]any{number + 1, store}, args...)...)
 	}
-	f.judge = &judge{breaks: f.breaks, refused: map[string][]time.Time{}}
+	f.judge = &judge{breaks: f.breaks, hearing: time.Second, refused: map[string][]time.Time{}}
 	if err := os.Mkdir(f.directory, 0o700); err != nil {
 		return nil, err
 	}
@@ -62,10 +62,10 @@ func newFleet(number, workers int, store, directory, foreignURL string, breaks f
 	}
 	for i := range workers {
 		j.Address = addressOf(number, i)
-		f.members = append(f.members, &member{job: j, judge: f.judge, breaks: f.breaks})
+		f.members = append(f.members, &member{job: j, judge: f.judge, breaks: f.breaks, events: map[string]int{}})
 	}
 	j.Address, j.Password, j.Stranger = addressOf(number, strangersNumber), wrong, true
-	f.stranger = &member{job: j, judge: f.judge, breaks: f.breaks}
+	f.stranger = &member{job: j, judge: f.judge, breaks: f.breaks, events: map[string]int{}}
 	for _, m := range f.all() {
 		if err := m.start(); err != nil {
 			return f, err
@@ -98,7 +98,10 @@ func (f *fleet) close() {
 func (f *fleet) suffer(t fault) {
 	address := ""
 	if t.kind.class == process {
-		address = f.members[t.worker].Address
+		m := f.members[t.worker]
+		m.suffering.Lock()
+		defer m.suffering.Unlock()
+		address = m.Address
 	}
 	over := f.judge.begins(t.kind, address)
 	defer over()

@@ -3,11 +3,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -100,6 +103,9 @@ func (h *history) suffer(next func(int) ([]fault, bool)) string {
 	if broke := h.settle(time.Now()); broke != "" {
 		return broke
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go h.listen(ctx)
 	for {
 		faults, more := next(h.steps + 1)
 		if !more {
@@ -121,6 +127,20 @@ func (h *history) suffer(next func(int) ([]fault, bool)) string {
 			return broke
 		}
 	}
+}
+
+// listen notices when this process, which is the APIs and relays, did nothing.
+func (h *history) listen(ctx context.Context) {
+	last := time.Now()
+	every(ctx, 20*time.Millisecond, func() {
+		now := time.Now()
+		if now.Sub(last) > shortestStall {
+			for _, f := range h.fleets {
+				f.judge.stalled([]span{{last, now}})
+			}
+		}
+		last = now
+	})
 }
 
 // settle returns when each worker has been served since, or something broke.
@@ -167,6 +187,25 @@ func (h *history) tails(broke string) string {
 		}
 	}
 	return b.String()
+}
+
+// events counts what has happened to the workers' sessions.
+func (h *history) events() string {
+	sum := map[string]int{}
+	for _, f := range h.fleets {
+		for _, m := range f.members {
+			m.mu.Lock()
+			for kind, n := range m.events {
+				sum[kind] += n
+			}
+			m.mu.Unlock()
+		}
+	}
+	var all []string
+	for _, kind := range slices.Sorted(maps.Keys(sum)) {
+		all = append(all, fmt.Sprintf("%s %d", kind, sum[kind]))
+	}
+	return strings.Join(all, ", ")
 }
 
 // requests counts what the workers have sent.

@@ -40,7 +40,8 @@ type trouble struct {
 // judge knows what has befallen a fleet, and judges what can be seen of it by
 // that: nothing but what it was told explains a failure or a session call.
 type judge struct {
-	breaks func(format string, args ...any)
+	breaks  func(format string, args ...any)
+	hearing time.Duration // how long to wait for what a worker has to say
 
 	mu       sync.Mutex // guards the rest
 	troubles []*trouble
@@ -48,6 +49,9 @@ type judge struct {
 	refused  map[string][]time.Time
 	stalls   []span
 }
+
+// slowCache is no fault that is drawn.
+var slowCache = kind{"slow cache", slow, "the cache took too long, on a busy machine", ""}
 
 // begins notes that a fault begins. The result is to be called when it ends.
 func (j *judge) begins(k kind, address string) (ends func()) {
@@ -116,7 +120,13 @@ func (j *judge) began(c *call) {
 		if c.op == sessiontest.OpCreate {
 			rule = "T8: a sign-in"
 		}
-		j.breaks("%s that no event explains, by the worker at %s: %s", rule, c.address, why)
+		time.AfterFunc(j.hearing, func() {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			if !j.lately(now, apart, slow) {
+				j.breaks("%s that no event explains, by the worker at %s: %s", rule, c.address, why)
+			}
+		})
 	}
 	j.calls = append(j.calls, c)
 	if len(j.calls) > 200 {
@@ -180,7 +190,7 @@ func (j *judge) rests(c, last *call) {
 			continue
 		}
 		own := b.address == c.address && !j.troubled(b.Begin, now, func(t *trouble) bool { return t.address == c.address })
-		fleet := !j.lately(now, apart, store) && !j.lately(now, recently, process, rejection)
+		fleet := !j.lately(now, apart, store, slow) && !j.lately(now, recently, process, rejection)
 		if own || fleet {
 			j.breaks("T7, T18: the worker at %s makes a session call %v before the server allows one", c.address, early)
 		}
@@ -229,6 +239,15 @@ func (j *judge) failed(address string, f failed) {
 		j.breaks("H3, T7: a request of the worker at %s failed, and no event explains it: status %d, %s (it took %v)",
 			address, f.Status, f.Error, f.End.Sub(f.Begin).Round(time.Millisecond))
 	}
+}
+
+// wasSlow notes that a worker has done without the cache because it took too long
+// (C4), which may happen on a busy machine as well.
+func (j *judge) wasSlow() {
+	now := time.Now()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.troubles = append(j.troubles, &trouble{span{now.Add(-time.Second), now}, slowCache, ""})
 }
 
 // stalled notes a time in which a process did nothing, and the machine perhaps.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jwtsession/jwtsession/sessiontest"
@@ -30,6 +31,7 @@ type seen struct {
 
 func newSeen() *seen {
 	s := &seen{}
+	s.hearing = time.Second
 	s.refused = map[string][]time.Time{}
 	s.breaks = func(format string, args ...any) { s.broken = append(s.broken, fmt.Sprintf(format, args...)) }
 	return s
@@ -111,6 +113,12 @@ func TestWhatEventsDoNotExplainIsBroken(t *testing.T) {
 			s.refreshes(one, 9)
 			s.refreshes(other, 9.5)
 		}, "a refresh"},
+		{"but may if the cache was slow", func(s *seen) {
+			s.signsIn(one, 0)
+			s.refreshes(one, 9)
+			s.refreshes(other, 9.5)
+			s.troubles = append(s.troubles, &trouble{span{at(8.5), at(9.6)}, slowCache, ""}) // it is told of later
+		}, ""},
 		{"but may while the cache is away", func(s *seen) {
 			s.signsIn(one, 0)
 			s.trouble("redis outage", 8, 9.5, "")
@@ -187,7 +195,10 @@ func TestWhatEventsDoNotExplainIsBroken(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := newSeen()
-			test.happen(s)
+			synctest.Test(t, func(t *testing.T) {
+				test.happen(s)
+				time.Sleep(s.hearing + 1)
+			})
 			got := strings.Join(s.broken, "\n")
 			if test.want == "" && got != "" || !strings.Contains(got, test.want) {
 				t.Errorf("broken is %q, want %q in it", got, test.want)

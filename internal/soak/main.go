@@ -135,7 +135,8 @@ func soak(o options, s size, p plan) error {
 	}
 	count, failed := h.requests()
 	if broke == "" {
-		fmt.Printf("clean: seed %d, %d steps, %d faults, %d requests, of which faults explain %d failures\n", o.seed, h.steps, h.faults, count, failed)
+		fmt.Printf("clean: seed %d, %d steps, %d faults, %d requests, of which faults explain %d failures\nevents: %s\n",
+			o.seed, h.steps, h.faults, count, failed, h.events())
 		return nil
 	}
 	fmt.Printf("BROKEN after %.0f s, in step %d, with seed %d: %s\n", time.Since(begin).Seconds(), h.steps, o.seed, broke)

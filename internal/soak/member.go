@@ -42,12 +42,15 @@ type member struct {
 	judge  *judge
 	breaks func(format string, args ...any)
 
+	suffering sync.Mutex // held while its process is killed, stopped or ended
+
 	mu     sync.Mutex // guards the rest
 	run    *running
 	latest report
-	count  int      // of requests
-	failed int      // of them
-	lines  []string // the last ones that it wrote
+	count  int            // of requests
+	failed int            // of them
+	events map[string]int // by their kinds
+	lines  []string       // the last ones that it wrote
 }
 
 // running is a process that does a member's job.
@@ -124,6 +127,12 @@ func (m *member) wrote(line string) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if kind, _, is := strings.Cut(strings.TrimPrefix(line, "event "), " account="); is {
+		m.events[kind]++
+		if kind == "cache failed" && (strings.Contains(line, "deadline exceeded") || strings.Contains(line, "timeout")) {
+			go m.judge.wasSlow()
+		}
+	}
 	m.lines = append(m.lines, time.Now().Format("05.000 ")+line)
 	if len(m.lines) > 40 {
 		m.lines = m.lines[20:]

@@ -41,6 +41,8 @@ const (
 	reportEvery = 100 * time.Millisecond
 	signTimeout = 6 * time.Second
 
+	shortestStall = 200 * time.Millisecond
+
 	diskFull, diskFree = "disk full", "disk free"
 )
 
@@ -284,7 +286,7 @@ func (w *worker) listen() {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if now.Sub(w.beat) > 200*time.Millisecond {
+	if now.Sub(w.beat) > shortestStall {
 		s := span{w.beat, now}
 		w.stalls, w.latest.Stalls = append(w.stalls, s), append(w.latest.Stalls, s)
 	}
