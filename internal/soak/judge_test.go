@@ -117,7 +117,9 @@ func TestWhatEventsDoNotExplainIsBroken(t *testing.T) {
 			s.signsIn(one, 0)
 			s.refreshes(one, 9)
 			s.refreshes(other, 9.5)
-			s.troubles = append(s.troubles, &trouble{span{at(8.5), at(9.6)}, slowCache, ""}) // it is told of later
+			s.mu.Lock() // the judge waits for this
+			defer s.mu.Unlock()
+			s.troubles = append(s.troubles, &trouble{span{at(8.5), at(9.6)}, slowCache, ""})
 		}, ""},
 		{"but may while the cache is away", func(s *seen) {
 			s.signsIn(one, 0)
