@@ -138,11 +138,11 @@ func (j *judge) began(c *call) {
 func (j *judge) unexplained(c, last *call) string {
 	now := c.Begin
 	for _, b := range j.calls {
-		if b.End.IsZero() && b.op == c.op && !j.lately(now, apart, store) && !j.lately(now, recently, network, answers, process) {
+		if b.End.IsZero() && b.op == c.op && !j.learns(c) && !j.lately(now, apart, store) && !j.lately(now, recently, network, answers, process) {
 			return "another one is under way, by the worker at " + b.address
 		}
 	}
-	if last == nil {
+	if last == nil || j.learns(c) {
 		return ""
 	}
 	age := now.Sub(last.End)
@@ -166,6 +166,21 @@ func (j *judge) unexplained(c, last *call) string {
 		return fmt.Sprintf("the fleet has had a session for %v, and nothing has ended it", age)
 	}
 	return ""
+}
+
+// learns reports whether a worker is yet to sign in since the API's clock has
+// moved: by the clock that it knows, what the others have stored has expired, and
+// it is to ask for itself (C10).
+func (j *judge) learns(c *call) bool {
+	moved := time.Time{}
+	for _, t := range j.troubles {
+		if t.kind.name == "clock" {
+			moved = t.Begin
+		}
+	}
+	return c.Begin.Sub(moved) < recently && !slices.ContainsFunc(j.calls, func(b *call) bool {
+		return b.address == c.address && b.op == sessiontest.OpCreate && b.Begin.After(moved) && j.isClean(b)
+	})
 }
 
 // rejectedSince reports whether a session may have ended before its time.

@@ -98,6 +98,19 @@ func TestWhatEventsDoNotExplainIsBroken(t *testing.T) {
 			s.signsIn(one, 2.3)
 			s.refreshes(one, 3.5)
 		}, "a refresh"},
+		{"a clock that moved is worth a sign-in of each", func(s *seen) {
+			s.signsIn(one, 0)
+			s.trouble("clock", 2, 3, "")
+			s.signsIn(one, 2.3)
+			s.signsIn(other, 2.6)
+		}, ""},
+		{"and no second one of anybody", func(s *seen) {
+			s.signsIn(one, 0)
+			s.trouble("clock", 2, 3, "")
+			s.signsIn(one, 2.3)
+			s.signsIn(other, 2.6)
+			s.signsIn(one, 2.9)
+		}, "a sign-in"},
 		{"a spurious 401 is worth a refresh", func(s *seen) {
 			s.signsIn(one, 0)
 			s.trouble("spurious 401", 2, 3, "")
