@@ -25,7 +25,7 @@ type call struct {
 	span
 	op      sessiontest.Op
 	address string // the worker's
-	status  int    // zero: it was not answered
+	status  int    // zero: it was not answered, or in part
 	wait    time.Duration
 }
 
@@ -91,13 +91,18 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := &answer{ResponseWriter: w, slow: time.Duration(f.slow.Load())}
 	f.judge.began(c)
+	whole := false
 	defer func() {
-		c.End, c.status = time.Now(), answer.status
+		c.End = time.Now()
+		if whole {
+			c.status = answer.status
+		}
 		seconds, _ := strconv.Atoi(w.Header().Get("Retry-After"))
 		c.wait = time.Duration(seconds) * time.Second
 		f.judge.ended(c)
 	}()
 	f.current().ServeHTTP(answer, r)
+	whole = true
 }
 
 // answer notes the status of an answer, and may write it slowly.
