@@ -34,7 +34,8 @@
 // half a second. While a wait goes on, the process also listens for the
 // announcement that the lease has ended, over one connection for all of its
 // waits; that only makes the next question come sooner, and none is lost if
-// listening is not allowed.
+// listening is not allowed. Who asked then and came too late is one of a crowd, and
+// goes by its intervals from then on.
 //
 // This is no Redlock, and does not need to be: the lease saves work and does
 // not guard anything that must not happen twice. If Redis fails over to a

@@ -52,6 +52,7 @@ func (c *Cache) Lock(ctx context.Context, key string) (cache.Lease, error) {
 		timer := time.NewTimer(pause(attempt, left))
 		select {
 		case <-announced:
+			announced = nil // if it comes too late it is one of a crowd, which would ask in step from now on
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()

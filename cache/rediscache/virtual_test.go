@@ -312,6 +312,30 @@ func TestAnAnnouncementWakesAWaiterAndItsLossOnlyDelaysIt(t *testing.T) {
 	}
 }
 
+// T18: each end of a lease is announced to all who wait, of whom one gets it.
+func TestACrowdThatWaitsDoesNotAskAtEachAnnouncement(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, m *miniredis.Miniredis) {
+		const crowd = 100
+		holder, _ := open(t, m)
+		held := mustLock(t, holder, "k")
+		var all sync.WaitGroup
+		for range crowd {
+			c, way := open(t, m)
+			way.set(func(l *line) { l.delay = time.Millisecond })
+			all.Go(func() { _ = mustLock(t, c, "k").Unlock() })
+		}
+		time.Sleep(5 * time.Second)
+		before := m.CommandCount()
+		if err := held.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+		all.Wait()
+		if got, most := m.CommandCount()-before, 20*crowd; got > most {
+			t.Errorf("commands until %d who waited had the lease: got %d, want %d at most", crowd, got, most)
+		}
+	})
+}
+
 // C6: those who wait do not ask in step.
 func TestPausesBetweenQuestionsAreRandomAndAtMostHalfASecond(t *testing.T) {
 	different := map[time.Duration]bool{}
