@@ -96,7 +96,7 @@ func (sh *Sharing) Lock(ctx context.Context, clock func() time.Time) (cache.Leas
 	waiting, leave := context.WithCancel(ctx)
 	defer leave()
 	changed := make(chan loaded, 1)
-	first := time.AfterFunc(untilLook(), func() {
+	first := time.AfterFunc(untilLook()/2, func() { // a sign-in takes less than half a second, mostly
 		if l, ok := awaitChange(waiting, store, name, seen, clock); ok {
 			changed <- l
 			leave()
