@@ -99,3 +99,72 @@ func TestAnEntryThatCannotBeUsedIsReportedAndAStoreThatIsAwayDoneWithout(t *test
 		}
 	}
 }
+
+// O3: under the lease, what others have put in the place of a State has used it up.
+func TestAStateThatIsNotInTheCacheAnyMoreHasBeenUsed(t *testing.T) {
+	of := func(f func(*Session)) Session { s := rotate; f(&s); return s }
+	for name, l := range map[string]struct {
+		kind  Kind
+		held  Session
+		found string
+		ended bool
+	}{
+		"another is in its place":            {Lock, rotate, "older", true},
+		"nothing is":                         {Lock, rotate, "", true},
+		"it is there":                        {Lock, rotate, "rotate", false},
+		"without the lease":                  {Load, rotate, "older", false},
+		"it was never there":                 {Lock, of(func(s *Session) { s.Shared = false }), "older", false},
+		"the store may not have it":          {Lock, of(func(s *Session) { s.Unstored = true }), "older", false},
+		"a session without a State":          {Lock, of(func(s *Session) { s.State = "" }), "older", false},
+		"none, and it is another's, renewed": {Lock, of(func(s *Session) { s.State, s.Shared = "", false }), "", false},
+	} {
+		c := rules
+		c.Cache = true
+		found := Session{Token: l.found, Issued: older.Issued, Expires: older.Expires}
+		got, _ := Step(&c, State{Held: l.held, Trust: Good, Due: noon, Known: true, Way: during(l.kind, Session{})}, Input{Kind: Done, Session: found, Draw: 0.5}, noon)
+		if got.Held.Ended != l.ended {
+			t.Errorf("%s: got a chain that has ended: %v, want %v", name, got.Held.Ended, l.ended)
+		}
+	}
+}
+
+// T10, T18
+func TestANoticeIsHeededAsIfItHadBeenSaidHere(t *testing.T) {
+	known := func(left time.Duration) []Refusal { return []Refusal{{Until: noon.Add(left), Count: 7}} }
+	for name, l := range map[string]struct {
+		refusals []Refusal
+		want     Refusal
+	}{
+		"the first":     {nil, Refusal{Since: noon.Add(-time.Minute), Until: noon.Add(time.Minute), Count: 2}},
+		"a longer one":  {known(time.Minute - 1), Refusal{Since: noon.Add(-time.Minute), Until: noon.Add(time.Minute), Count: 2}},
+		"one as long":   {known(time.Minute), known(time.Minute)[0]},
+		"a shorter one": {known(time.Hour), known(time.Hour)[0]},
+	} {
+		got, _ := Step(&rules, State{Held: live, Trust: Good, Known: true, Refusals: l.refusals, Way: during(Load, Session{})},
+			Input{Kind: Done, Notice: &Notice{ID: "n", Refused: true, Count: 2, Wait: 2 * time.Minute, Left: time.Minute}, Draw: 0.5}, noon)
+		if r := got.Refusals[0]; r != l.want {
+			t.Errorf("a refusal, %s: got %+v, want %+v", name, r, l.want)
+		}
+	}
+	before := &Outage{Until: noon.Add(time.Minute), Count: 7}
+	for name, l := range map[string]struct {
+		outage *Outage
+		left   time.Duration
+		count  int // 0: no outage
+	}{
+		"the first":        {nil, time.Minute, 2},
+		"one that is over": {nil, 0, 0},
+		"a longer one":     {before, time.Minute + 1, 2},
+		"one as long":      {before, time.Minute, 7},
+		"a shorter one":    {before, time.Second, 7},
+	} {
+		got, _ := Step(&rules, State{Held: live, Trust: Good, Known: true, Outage: l.outage, Way: during(Load, Session{})},
+			Input{Kind: Done, Notice: &Notice{ID: "n", Count: 2, Wait: 2 * time.Minute, Left: l.left}, Draw: 0.5}, noon)
+		switch o := got.Outage; {
+		case (o == nil) != (l.count == 0):
+			t.Errorf("a wait, %s: got outage %+v, want one: %v", name, o, l.count != 0)
+		case o != nil && (o.Count != l.count || l.count == 2 && o.Since != noon.Add(l.left-2*time.Minute)):
+			t.Errorf("a wait, %s: got %+v, want it counted %d times, and since it was said", name, o, l.count)
+		}
+	}
+}
