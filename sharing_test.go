@@ -118,6 +118,52 @@ func TestALeaseThatIsNotToBeHadCostsSharingAndNotTheSession(t *testing.T) {
 	})
 }
 
+// T18: what the holder of a lease has stored ends the wait of all who are after it,
+// although the lease is not to be had.
+func TestWhoWaitsForALeaseGoesOnWithWhatItsHolderHasStored(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		store := cache.NewMemory()
+		first := newSource(t, box, through(store))
+		want := token(t, first)
+		name := first.sharing.Name()
+		entry, err := store.Load(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lease, err := store.Lock(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lease.Delete(t.Context())
+
+		const took = 3 * time.Second
+		waits := make(chan time.Duration, 50)
+		for range cap(waits) {
+			ts := newSource(t, box, through(store))
+			go func() {
+				start := time.Now()
+				if got := token(t, ts); got != want {
+					t.Error("a source has a token of its own, want the one that the holder has stored")
+				}
+				waits <- time.Since(start)
+			}()
+		}
+		pass(took)
+		lease.Store(t.Context(), entry)
+		different := map[time.Duration]bool{}
+		for range cap(waits) {
+			waited := <-waits
+			if different[waited] = true; waited < took || waited > took+time.Second {
+				t.Errorf("a source waited %v, want at most a second from the holder's Store on, which came after %v", waited, took)
+			}
+		}
+		if len(different) < cap(waits)/2 {
+			t.Errorf("the sources looked at %d different times, want each at its own", len(different))
+		}
+		expectCalls(t, box, 1, 0, 0)
+	})
+}
+
 // faultyStore is a store that can be made to fail, to hang and to panic.
 type faultyStore struct {
 	cache.Cache

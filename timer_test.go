@@ -4,8 +4,10 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jwtsession/jwtsession/sessiontest"
@@ -250,6 +252,40 @@ func TestASourceGoesOnAsEverAfterTheClockWasSetBack(t *testing.T) {
 		}
 		if calls.Creates != 1 {
 			t.Errorf("%d sign-ins, want the first only", calls.Creates)
+		}
+	})
+}
+
+// T3, T4: a hundred thousand that signed in at one moment would else have as many
+// goroutines each minute.
+func TestSourcesThatBeganTogetherLookAtTheClockApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 200
+		start := time.Now()
+		var mu sync.Mutex
+		looks := map[time.Duration]int{}
+		for range n {
+			ts := newSourceOf(t, Config{Issuer: &issuerFuncs{life: time.Hour}})
+			token(t, ts)
+			ts.mu.Lock()
+			ts.clock = func() time.Time {
+				mu.Lock()
+				defer mu.Unlock()
+				looks[time.Since(start)]++
+				return time.Now()
+			}
+			ts.mu.Unlock()
+		}
+		pass(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(looks) < n*9/10 {
+			t.Errorf("%d sources looked at the clock at %d moments of the first minute, want nearly one each", n, len(looks))
+		}
+		for at := range looks {
+			if at < 50*time.Second {
+				t.Errorf("a source looked at the clock after %v, want about once a minute", at)
+			}
 		}
 	})
 }
