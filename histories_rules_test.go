@@ -19,6 +19,7 @@ type sessionCall struct {
 	held      string // the session then
 	doubted   bool
 	alone     bool // it has waited for the lease in vain, and can tell nobody
+	wrong     bool // the password was, and its entry is another
 }
 
 // current is the token that callers get; "" if none.
@@ -39,6 +40,7 @@ func (m *member) began(op, token string) *sessionCall {
 	w := m.world
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	c.wrong = w.wrong
 	if op == "resource" {
 		if token != "" {
 			m.handsLocked(token, c.start)
@@ -106,7 +108,7 @@ func (m *member) ended(c *sessionCall, status int, wait time.Duration) {
 	}
 	if wait > 0 && c.op != "revoke" {
 		m.quiet = rest{now.Add(wait), c.held}
-		w.quiet, w.quietShared = now.Add(wait), w.shared && !w.spoiled && !w.wrong && !c.alone && !m.isLeaving()
+		w.quiet, w.quietShared = now.Add(wait), w.shared && !w.spoiled && !w.wrong && !c.wrong && !c.alone && !m.isLeaving()
 	}
 	if status/100 == 2 || c.op == "revoke" {
 		w.quietShared = false
