@@ -171,6 +171,9 @@ func (c *Client) session(ctx context.Context, op operation, r *exchange.Request,
 		found.Token = old.Token
 	}
 	if err := checkToken(found.Token); err != nil {
+		if names := exchange.Names(answer.body); found.Token == "" && len(names) > 0 {
+			err = fmt.Errorf("%w at %s; the answer has %s", err, c.protocol.TokenPath(), credentials.redactor(old).quote(strings.Join(names, ", ")))
+		}
 		return Session{}, c.fail(op, answer.failed(err))
 	}
 	var values exchange.Values

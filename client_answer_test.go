@@ -157,6 +157,7 @@ func TestASuccessWithoutASessionIsAnErrorThatDoesNotQuoteIt(t *testing.T) {
 		"{}":                               "there is none",
 		`{"expiresAt":"2030-01-01"}`:       "there is none",
 		`{"jwtToken":null}`:                "there is none",
+		`{"data":{"jwt":"a.b","n":1}}`:     "there is none at jwtToken; the answer has data.jwt, data.n",
 		`{"jwtToken":12345}`:               "there is none",
 		`{"jwtToken":["CANARY"]}`:          "there is none",
 		`["CANARY"]`:                       "is not a session",

@@ -78,8 +78,9 @@ func TestTheEntriesOfVersion01AreRead(t *testing.T) {
 				if left := time.Until(ts.Status().ExpiresAt); left != 10*time.Minute {
 					t.Errorf("the session lives for %v, want 10 min", left)
 				}
-				if due := time.Until(ts.Status().RefreshAt); due < 5*time.Minute+30*time.Second || due > 7*time.Minute {
-					t.Errorf("the session is refreshed in %v, want in 70 to 80 %% of 15 min, of which 5 are over", due)
+				low, high := 15*time.Minute*earliestRefresh/100-5*time.Minute, 15*time.Minute*latestRefresh/100-5*time.Minute
+				if due := time.Until(ts.Status().RefreshAt); due < low || due > high {
+					t.Errorf("the session is refreshed in %v, want in %v to %v: 5 min of its life are over", due, low, high)
 				}
 
 				ts = open(entries.unknown, 0)

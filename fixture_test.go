@@ -201,6 +201,15 @@ func jsonOf(v any) string {
 	return string(text)
 }
 
+// A refresh falls due between these shares of a life (T2).
+const earliestRefresh, latestRefresh = 70, 80 // per cent
+
+// refreshesIn is how often, at least and at most, a session that lives for so long
+// is refreshed in a span of time.
+func refreshesIn(span, life time.Duration) (least, most int) {
+	return int(span/(life*latestRefresh/100)) - 1, int(span/(life*earliestRefresh/100)) + 1
+}
+
 // refreshNow has a source's refresh fall due.
 func refreshNow(ts *TokenSource) {
 	ts.mu.Lock()

@@ -133,10 +133,14 @@ func storm(t *testing.T, workers []worker) {
 			ahead++
 		}
 	}
+	lives := 2
+	if longtest.IsOn(t) {
+		lives = 3
+	}
 	fleet := startWorkers(t, workers...)
 	tell(fleet, "start")
-	<-box.Await(sessiontest.OpRefresh, ahead+3)
-	expectOneSession(t, box, &log, end(fleet), 3, ahead)
+	<-box.Await(sessiontest.OpRefresh, ahead+lives)
+	expectOneSession(t, box, &log, end(fleet), lives, ahead)
 }
 
 // C1, C5
@@ -173,11 +177,14 @@ func TestProcessesSendAWrongPasswordOnce(t *testing.T) {
 // T13: one process logs out; the others sign in once between them, and notice
 // nothing.
 func TestALogOutInOneProcessCostsTheOthersOneSignInBetweenThem(t *testing.T) {
+	logOuts := 1
+	if longtest.IsOn(t) {
+		logOuts = 2
+	}
 	box := sessiontest.NewServer(sessiontest.WithTokenLife(fleetLife), sessiontest.WithLatency(300*time.Millisecond))
 	defer box.Close()
 	fleet := startWorkers(t, fleetOf(fleetSize(t), worker{BaseURL: box.URL, Directory: t.TempDir() + "/cache"})...)
 	tell(fleet, "start")
-	const logOuts = 2
 	for n := 1; n <= logOuts; n++ {
 		<-box.Await(sessiontest.OpRefresh, 2*n) // and while it is under way
 		tell(fleet[:1], "revoke")

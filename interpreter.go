@@ -178,14 +178,15 @@ func (ts *TokenSource) signer() Signer {
 }
 
 // arm sets the timer. It looks at the clocks at least once a minute: it sleeps
-// through a suspend, and knows nothing of a clock that was set.
+// through a suspend, and knows nothing of a clock that was set. Sources that began
+// together do not look together: each that does has a goroutine.
 func (ts *TokenSource) arm(now time.Time) {
 	alarm := ts.state.Alarm(core.At(now))
 	if alarm == ts.alarm {
 		return
 	}
 	ts.alarm = alarm
-	wait := min(max(0, alarm.Sub(core.At(now))), checkEvery)
+	wait := min(max(0, alarm.Sub(core.At(now))), checkEvery-rand.N(checkEvery/8))
 	switch {
 	case alarm == 0:
 		ts.timer.Stop()

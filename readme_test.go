@@ -26,6 +26,7 @@ var readmePackages = []string{
 // Each is built as it stands: what is no whole program goes into a function that
 // has a token source, or beside one.
 func TestEachPieceOfGoInTheREADMEIsBuilt(t *testing.T) {
+	t.Parallel() // beside the fleets, which wait more than they work
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)

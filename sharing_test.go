@@ -44,8 +44,8 @@ func TestASecondSourceGoesOnWithTheSessionOfTheFirst(t *testing.T) {
 			t.Errorf("the one session expires at %v and %v, want the same", a, b)
 		}
 		left := time.Until(second.Status().RefreshAt)
-		if low, high := 15*time.Minute*70/100-5*time.Minute-time.Second, 15*time.Minute*80/100-5*time.Minute; left < low || left > high {
-			t.Errorf("the second source refreshes in %v, want between 70 and 80 %% of the life that began 5 min ago", left)
+		if low, high := 15*time.Minute*earliestRefresh/100-5*time.Minute-time.Second, 15*time.Minute*latestRefresh/100-5*time.Minute; left < low || left > high {
+			t.Errorf("the second source refreshes in %v, want in %v to %v: the life began 5 min ago", left, low, high)
 		}
 	})
 }
@@ -64,7 +64,7 @@ func TestFiftySourcesSignInOnceAndRefreshOnceAPeriod(t *testing.T) {
 		for _, ts := range fleet {
 			token(t, ts)
 		}
-		periods := int(2 * time.Hour / (15 * time.Minute * 70 / 100))
+		periods := int(2 * time.Hour / (15 * time.Minute * earliestRefresh / 100)) // whoever is due first
 		if n := box.Counts().Refreshes; n < periods-2 || n > periods+1 {
 			t.Errorf("50 sources refreshed %d times in two hours, want about %d", n, periods)
 		}
@@ -115,6 +115,52 @@ func TestALeaseThatIsNotToBeHadCostsSharingAndNotTheSession(t *testing.T) {
 		if waited := took(func() { token(t, cold) }); waited > DefaultTimeout {
 			t.Errorf("a cold source waited %v for the lease, want its time-out at most", waited)
 		}
+	})
+}
+
+// T18: what the holder of a lease has stored ends the wait of all who are after it,
+// although the lease is not to be had.
+func TestWhoWaitsForALeaseGoesOnWithWhatItsHolderHasStored(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		store := cache.NewMemory()
+		first := newSource(t, box, through(store))
+		want := token(t, first)
+		name := first.sharing.Name()
+		entry, err := store.Load(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lease, err := store.Lock(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lease.Delete(t.Context())
+
+		const took = 3 * time.Second
+		waits := make(chan time.Duration, 50)
+		for range cap(waits) {
+			ts := newSource(t, box, through(store))
+			go func() {
+				start := time.Now()
+				if got := token(t, ts); got != want {
+					t.Error("a source has a token of its own, want the one that the holder has stored")
+				}
+				waits <- time.Since(start)
+			}()
+		}
+		pass(took)
+		lease.Store(t.Context(), entry)
+		different := map[time.Duration]bool{}
+		for range cap(waits) {
+			waited := <-waits
+			if different[waited] = true; waited < took || waited > took+time.Second {
+				t.Errorf("a source waited %v, want at most a second from the holder's Store on, which came after %v", waited, took)
+			}
+		}
+		if len(different) < cap(waits)/2 {
+			t.Errorf("the sources looked at %d different times, want each at its own", len(different))
+		}
+		expectCalls(t, box, 1, 0, 0)
 	})
 }
 

@@ -14,6 +14,7 @@ const modulePath = "github.com/jwtsession/jwtsession"
 // A program in a module of its own takes the library as a release from a module
 // proxy, which is a directory here: it tells the library's version, not its own.
 func TestAProgramThatImportsTheLibraryTellsTheLibrarysVersion(t *testing.T) {
+	t.Parallel() // beside the fleets, which wait more than they work
 	proxy, program := t.TempDir(), t.TempDir()
 	writeRelease(t, filepath.Join(proxy, modulePath, "@v"), "v1.2.3")
 	write(t, filepath.Join(program, "go.mod"), "module example.com/program\n\ngo 1.26\n\nrequire "+modulePath+" v1.2.3\n")

@@ -77,11 +77,11 @@ func (c Comparison) Measure(rounds int, slice time.Duration) Figures {
 // round times both sides, n operations each, one right after the other.
 func (c Comparison) round(n int, theirsFirst bool) (ours, theirs time.Duration) {
 	if theirsFirst {
-		theirs = elapsed(c.Theirs, n, c.Parallel)
-		return elapsed(c.Ours, n, c.Parallel), theirs
+		theirs = Elapsed(c.Theirs, n, c.Parallel)
+		return Elapsed(c.Ours, n, c.Parallel), theirs
 	}
-	ours = elapsed(c.Ours, n, c.Parallel)
-	return ours, elapsed(c.Theirs, n, c.Parallel)
+	ours = Elapsed(c.Ours, n, c.Parallel)
+	return ours, Elapsed(c.Theirs, n, c.Parallel)
 }
 
 // calibrate returns how many operations of the slower side fill the slice.
@@ -94,8 +94,8 @@ func (c Comparison) calibrate(slice time.Duration) int {
 	}
 }
 
-// elapsed is the wall time of n operations.
-func elapsed(operation func() error, n int, parallel bool) time.Duration {
+// Elapsed is the wall time of n operations.
+func Elapsed(operation func() error, n int, parallel bool) time.Duration {
 	workers := 1
 	if parallel {
 		workers = runtime.GOMAXPROCS(0)
@@ -118,7 +118,7 @@ func FreeProcessors() float64 {
 	work := func() error { sha256.Sum256(make([]byte, 256)); return nil }
 	var speedups []float64
 	for range 9 {
-		speedups = append(speedups, float64(elapsed(work, 20_000, false))/float64(elapsed(work, 20_000, true)))
+		speedups = append(speedups, float64(Elapsed(work, 20_000, false))/float64(Elapsed(work, 20_000, true)))
 	}
 	return Median(speedups)
 }

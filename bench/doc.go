@@ -3,7 +3,7 @@
 // that none of its dependencies become the library's.
 //
 //	go run ./ratios                               time and allocations per request
-//	go run ./peers                                what comes of failures, library by library
+//	go run ./compare                              all else, library by library, and pictures
 //	go test -run - -bench Scale -benchtime 1x .   what 100,000 sources cost
 //	go test -race ./...                           third-party consumers of the source
 package bench

@@ -31,10 +31,12 @@
 // go-redis sends a command again when the answer to it got lost.
 //
 // Those who wait for a lease ask again at growing, random intervals of at most
-// half a second. While a wait goes on, the process also listens for the
+// two seconds. While a wait goes on, the process also listens for the
 // announcement that the lease has ended, over one connection for all of its
 // waits; that only makes the next question come sooner, and none is lost if
-// listening is not allowed.
+// listening is not allowed. It comes within a tenth of the time that the wait took
+// so far, since a crowd that asked at once would not be answered in time; and who
+// asked then and came too late goes by its intervals from then on.
 //
 // This is no Redlock, and does not need to be: the lease saves work and does
 // not guard anything that must not happen twice. If Redis fails over to a

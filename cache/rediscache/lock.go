@@ -15,7 +15,7 @@ import (
 
 const (
 	firstPause = 20 * time.Millisecond
-	lastPause  = 500 * time.Millisecond
+	lastPause  = 2 * time.Second
 
 	// maxDebts is how many leases a store gives back at a time.
 	maxDebts = 64
@@ -35,7 +35,8 @@ const (
 // closed. A lease that is never unlocked is never free.
 func (c *Cache) Lock(ctx context.Context, key string) (cache.Lease, error) {
 	l := c.newLease(key)
-	var announced chan struct{}
+	var announced chan struct{} // nil: not listened to yet, or heard once, which was in vain if one is still there
+	began := time.Now()
 	for attempt := 1; ; attempt++ {
 		left, err := l.acquire(ctx)
 		if err != nil {
@@ -50,14 +51,18 @@ func (c *Cache) Lock(ctx context.Context, key string) (cache.Lease, error) {
 			defer c.hints.leave(l.names.channel, announced)
 		}
 		timer := time.NewTimer(pause(attempt, left))
-		select {
-		case <-announced:
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, c.failure(ctx, "wait for the lease, which another holds, in", ctx.Err())
+		for isOver := false; !isOver; {
+			select {
+			case <-announced:
+				announced = nil
+				timer.Reset(spread(time.Since(began)))
+			case <-timer.C:
+				isOver = true
+			case <-ctx.Done():
+				timer.Stop()
+				return nil, c.failure(ctx, "wait for the lease, which another holds, in", ctx.Err())
+			}
 		}
-		timer.Stop()
 	}
 }
 
@@ -107,11 +112,18 @@ func (l *lease) giveBack() {
 // pause is how long to wait after an attempt, if the holder's lease has that
 // much left: random, so that those who wait do not ask in step.
 func pause(attempt int, left time.Duration) time.Duration {
-	longest := min(lastPause, firstPause<<min(attempt-1, 10))
+	longest := min(lastPause, firstPause<<(2*min(attempt-1, 5)))
 	if left < longest {
 		return left + mathrand.N(firstPause)
 	}
 	return longest/2 + mathrand.N(longest/2)
+}
+
+// spread is how long who has waited so long waits on after an announcement: a crowd
+// that asked at once would not all be answered in time, and those who are not would
+// go on without the store.
+func spread(waited time.Duration) time.Duration {
+	return mathrand.N(min(waited/10, lastPause) + 1)
 }
 
 // leaseValueLength is the length of every lease's value. An entry begins with

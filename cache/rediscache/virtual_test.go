@@ -277,7 +277,7 @@ func TestAnAnnouncementWakesAWaiterAndItsLossOnlyDelaysIt(t *testing.T) {
 		isDeaf bool
 		most   time.Duration
 	}{
-		"announced": {false, 0},
+		"announced": {false, time.Second}, // a tenth of the wait
 		"lost":      {true, lastPause},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -312,8 +312,32 @@ func TestAnAnnouncementWakesAWaiterAndItsLossOnlyDelaysIt(t *testing.T) {
 	}
 }
 
+// T18: each end of a lease is announced to all who wait, of whom one gets it.
+func TestACrowdThatWaitsDoesNotAskAtEachAnnouncement(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, m *miniredis.Miniredis) {
+		const crowd = 100
+		holder, _ := open(t, m)
+		held := mustLock(t, holder, "k")
+		var all sync.WaitGroup
+		for range crowd {
+			c, way := open(t, m)
+			way.set(func(l *line) { l.delay = time.Millisecond })
+			all.Go(func() { _ = mustLock(t, c, "k").Unlock() })
+		}
+		time.Sleep(5 * time.Second)
+		before := m.CommandCount()
+		if err := held.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+		all.Wait()
+		if got, most := m.CommandCount()-before, 20*crowd; got > most {
+			t.Errorf("commands until %d who waited had the lease: got %d, want %d at most", crowd, got, most)
+		}
+	})
+}
+
 // C6: those who wait do not ask in step.
-func TestPausesBetweenQuestionsAreRandomAndAtMostHalfASecond(t *testing.T) {
+func TestPausesBetweenQuestionsAreRandomAndAtMostTwoSeconds(t *testing.T) {
 	different := map[time.Duration]bool{}
 	for range 100 {
 		got := pause(10, time.Hour)
@@ -325,7 +349,28 @@ func TestPausesBetweenQuestionsAreRandomAndAtMostHalfASecond(t *testing.T) {
 	if len(different) < 50 {
 		t.Errorf("different pauses among 100: got %d, want at least 50", len(different))
 	}
+	if got := pause(5, time.Hour); got < time.Second || got > 2*time.Second {
+		t.Errorf("pause after attempt 5: got %v, want between 1s and 2s", got)
+	}
 	if got := pause(10, 3*time.Millisecond); got < 3*time.Millisecond || got > 3*time.Millisecond+firstPause {
 		t.Errorf("pause when the holder's lease has 3 ms left: got %v, want the end of that and up to %v", got, firstPause)
+	}
+}
+
+// C6, T18: nor do those who wait ask in step after an announcement.
+func TestACrowdAsksWithinATenthOfItsWaitAfterAnAnnouncement(t *testing.T) {
+	for waited, most := range map[time.Duration]time.Duration{
+		0:           0,
+		time.Second: 100 * time.Millisecond,
+		time.Minute: lastPause,
+	} {
+		var first, last time.Duration = most, 0
+		for range 1000 {
+			got := spread(waited)
+			first, last = min(first, got), max(last, got)
+		}
+		if first > most/10 || last < most*9/10 || last > most {
+			t.Errorf("after a wait of %v a thousand asked between %v and %v, want from nearly 0 to nearly %v", waited, first, last, most)
+		}
 	}
 }

@@ -65,6 +65,7 @@
 //	… from before it,
 //	or that shares its ID   a cache, while over         nothing: what was refused tells of it as well
 //	another, or none        a cache, leased             of a State that others may have: the chain has ended (O3)
+//	a change                a cache, awaiting the lease counts as above; if it was not what is wanted, wait again
 //	a notice                a cache, not heeded yet     an outage, or the credentials rest
 //	a failure               a cache                     done without until the next time
 //	a session               create, refresh; leased     stored (also while closing or leaving), then:

@@ -80,8 +80,9 @@ func (x *explorer) worldEdges() {
 	}
 	if w.store.old != (entry{}) && w.store.old != w.store.entry {
 		x.trouble(putBacks, 0, "the store has its old entry again", w.store.old.session, func(w *world) {
-			w.store.entry, w.store.old = w.store.old, w.store.entry
-			w.store.broken = true
+			old := w.store.old
+			w.store.old, w.store.broken = w.store.entry, true
+			w.write(old)
 		})
 	}
 	if w.store.holder != 0 {
@@ -185,7 +186,7 @@ func (x *explorer) operationEdges(i int) {
 		fails(asks, "the provider fails by itself", Input{Outcome: Local, Err: errLocal})
 		fails(asks, "the provider cannot be reached", away)
 	case Load:
-		ends("load", x.load)
+		ends("load", func(w *world) Input { return x.load(w, i) })
 	case Lock:
 		switch {
 		case w.store.away:
@@ -193,10 +194,17 @@ func (x *explorer) operationEdges(i int) {
 		case w.store.holder == 0:
 			ends("the lease, and load", func(w *world) Input {
 				w.store.holder = int8(i + 1)
-				return x.load(w)
+				return x.load(w, i)
 			})
 		case op.Until <= w.now.Add(x.tick):
 			ends("no lease in time", always(away))
+		}
+		if s.news && !w.store.away && w.store.holder != 0 && w.store.entry != (entry{}) {
+			ends("no lease yet, but news", func(w *world) Input {
+				in := x.load(w, i)
+				in.Outcome = Changed
+				return in
+			})
 		}
 	case Store:
 		ends("store", func(w *world) Input {
@@ -215,7 +223,7 @@ func (x *explorer) operationEdges(i int) {
 				w.store.broken = true
 				return away
 			}
-			w.store.keep(entry{})
+			w.keep(entry{})
 			return Input{}
 		})
 	case Unlock:
@@ -326,5 +334,5 @@ func (k Kind) String() string {
 }
 
 func (o Outcome) String() string {
-	return [...]string{"OK", "refused", "gone", "lost", "away", "unusable", "local", "cancelled"}[o]
+	return [...]string{"OK", "refused", "gone", "lost", "away", "unusable", "local", "cancelled", "changed"}[o]
 }

@@ -7,13 +7,17 @@ import (
 
 func (m *step) locked() Op {
 	w := m.Way
-	if m.in.Outcome == OK {
+	switch {
+	case m.in.Outcome == OK:
 		w.Leased, w.Looked = true, true
 		w.Until = max(w.Until, m.now.Add(m.attempt())) // the wait for it was not its own
 		m.read()
 		return Op{}
-	}
-	if m.in.Outcome == Cancelled || m.Closed {
+	case m.in.Outcome == Changed: // of a crowd that waits, only one needs the lease (T18)
+		m.in.Outcome = OK
+		m.read()
+		return Op{}
+	case m.in.Outcome == Cancelled, m.Closed:
 		return Op{}
 	}
 	m.cacheFailed()

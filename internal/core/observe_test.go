@@ -11,7 +11,7 @@ func (x *explorer) step(w *world, i int, in Input) {
 	before, call := s.state, s.call
 	in.Draw = 0.5
 	after, effects := Step(&x.config, before, in, w.now)
-	s.state = after
+	s.state, s.news = after, s.news && after.Way != nil
 	o := &observer{explorer: x, w: w, i: i, s: s, before: before, after: after, in: in, effects: effects, call: call}
 	o.watch()
 	if x.tells != nil {

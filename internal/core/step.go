@@ -26,6 +26,7 @@ const (
 	Unusable          // nothing that judges, and no use repeating at once
 	Local             // no server was asked: another caller may try at once
 	Cancelled         // by the program itself
+	Changed           // of Lock: another has the lease, and has stored what Input has
 )
 
 // Input is what has happened. Of an operation that is done, it has what that

@@ -246,6 +246,8 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 			state: State{Held: live, Trust: Good, Due: noon + 1, Leave: true, Way: &Pursuit{Op: Op{Kind: Sleep}, Until: noon, Err: errAway}}, in: Input{Kind: Done}, says: true, told: errAway, trust: Good,
 		},
 		{name: "no use repeating, log-out", state: State{Held: live, Trust: Good, Due: noon + 1, Leave: true, Way: during(Delete, live)}, in: Input{Kind: Done, Outcome: Unusable, Err: errAway}, says: true, told: errAway, trust: Good},
+		{name: "a change, awaiting the lease", cache: true, state: State{Known: true, Want: true, Way: during(Lock, Session{})}, in: Input{Kind: Done, Outcome: Changed, Session: newer}, woken: true, trust: Good},
+		{name: "a change, awaiting the lease, that is not what is wanted", cache: true, state: State{Known: true, Want: true, Way: during(Lock, Session{})}, in: Input{Kind: Done, Outcome: Changed}, begins: Lock},
 		{name: "no lease in time", cache: true, state: State{Known: true, Want: true, Way: during(Lock, Session{})}, in: away, begins: Load},
 	} {
 		t.Run(l.name, l.run)

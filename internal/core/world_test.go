@@ -111,6 +111,7 @@ type source struct {
 	state   State
 	call    call
 	request Session // what a request under way carries
+	news    bool    // the store has been written since it was read
 	seen    seen
 
 	way    Pursuit // where state.Way points to
@@ -291,7 +292,8 @@ func (w *world) newFamily() uint8 {
 func (Op) password(s *source) int { return int(s.state.Credentials[0]) }
 
 // load is what the store has for a source.
-func (x *explorer) load(w *world) Input {
+func (x *explorer) load(w *world, i int) Input {
+	w.sources[i].news = false
 	if w.store.away {
 		return Input{Outcome: Away, Err: errAway}
 	}
@@ -331,18 +333,25 @@ func (x *explorer) put(w *world, i int) bool {
 	if n := number(e.session); n >= 0 {
 		w.server.issued[n].stored = true
 	}
-	w.store.keep(e)
+	w.keep(e)
 	if x.gives {
 		w.store.holder = 0
 	}
 	return true
 }
 
-func (s *store) keep(e entry) {
-	if s.entry != (entry{}) {
-		s.old = s.entry
+func (w *world) keep(e entry) {
+	if w.store.entry != (entry{}) {
+		w.store.old = w.store.entry
 	}
-	s.entry = e
+	w.write(e)
+}
+
+func (w *world) write(e entry) {
+	w.store.entry = e
+	for i := range w.sources {
+		w.sources[i].news = w.sources[i].state.Way != nil
+	}
 }
 
 // pass is a tick.

@@ -47,6 +47,17 @@ func parsePath(s string) (path, error) {
 	return path{kind: "json", steps: steps}, nil
 }
 
+// String is the path as one writes it.
+func (p path) String() string {
+	switch p.kind {
+	case "json":
+		return strings.Join(p.steps, ".")
+	case "body":
+		return p.kind
+	}
+	return p.kind + ":" + p.name
+}
+
 // Answer is what a description finds in an answer.
 type Answer struct {
 	Token     string            // empty: none
@@ -78,6 +89,35 @@ func (e *Exchange) Read(header http.Header, body []byte) (Answer, error) {
 	}
 	return a, nil
 }
+
+// Names are the paths of the texts and numbers in a JSON answer, to say which
+// there are in place of the one that was described: the first few, and nothing of
+// what stands there. Names come from outside, too.
+func Names(body []byte) []string {
+	r := reader{body: body}
+	r.parse(path{})
+	var names []string
+	var collect func(prefix string, value any)
+	collect = func(prefix string, value any) {
+		object, ok := value.(map[string]any)
+		if !ok {
+			if written(value) != "" {
+				names = append(names, prefix)
+			}
+			return
+		}
+		if prefix != "" {
+			prefix += "."
+		}
+		for _, name := range slices.Sorted(maps.Keys(object)) {
+			collect(prefix+name, object[name])
+		}
+	}
+	collect("", r.json)
+	return names[:min(len(names), mostNames)]
+}
+
+const mostNames = 12
 
 // reader finds things in one answer.
 type reader struct {

@@ -26,6 +26,7 @@ func TestAnAnswerIsReadWhereTheDescriptionSays(t *testing.T) {
 		"an array":                          {Description{Token: "1.token"}, `[{}, {"token":"t"}]`, Answer{Token: "t"}},
 		"a numeral":                         {Description{Token: "0"}, `{"0":"t"}`, Answer{Token: "t"}},
 		"not there":                         {Description{Token: "data.5.token"}, `{"data":[{"token":"t"}]}`, Answer{}},
+		"the one after the last":            {Description{Token: "data.1"}, `{"data":["t"]}`, Answer{}},
 		"a number":                          {Description{Token: "token"}, `{"token":12}`, Answer{}},
 		"an object":                         {Description{Token: "token"}, `{"token":{"a":1}}`, Answer{}},
 		"a header":                          {Description{Token: "header:x-subject-token"}, ``, Answer{Token: "from-header"}},
@@ -38,6 +39,7 @@ func TestAnAnswerIsReadWhereTheDescriptionSays(t *testing.T) {
 		"a fraction":                        {Description{Token: "t", ExpiresIn: "in"}, `{"t":"t","in":"1.5"}`, Answer{Token: "t", Life: 1500 * time.Millisecond}},
 		"milliseconds":                      {Description{Token: "t", ExpiresIn: "in ms"}, `{"t":"t","in":900000}`, Answer{Token: "t", Life: 15 * time.Minute}},
 		"no life":                           {Description{Token: "t", ExpiresIn: "in"}, `{"t":"t","in":0}`, Answer{Token: "t"}},
+		"a life below zero":                 {Description{Token: "t", ExpiresIn: "in"}, `{"t":"t","in":-5}`, Answer{Token: "t"}},
 		"a life that is none":               {Description{Token: "t", ExpiresIn: "in"}, `{"t":"t","in":1e99}`, Answer{Token: "t"}},
 		"a fixed life":                      {Description{Token: "t", ExpiresIn: "2h"}, `{"t":"t"}`, Answer{Token: "t", Life: 2 * time.Hour}},
 		"a fixed life, and an empty answer": {Description{Token: "t", ExpiresIn: "2h"}, " \n", Answer{Life: 2 * time.Hour}},
@@ -168,5 +170,25 @@ func TestACallersOwnParameterIsReplacedHoweverItsNameIsWritten(t *testing.T) {
 				t.Errorf("%s in %q: got %q (%v), want the token", send, want, values[Token], err)
 			}
 		}
+	}
+}
+
+func TestACarrierOfAHeaderLeavesCookiesAndQueryAlone(t *testing.T) {
+	e, err := Parse(Description{SignIn: "POST /login", Token: "token", Send: []string{"X-Token: {token}"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	carrier, err := e.Carrier("t", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, _ := http.NewRequest("GET", "https://h/a?b=1;2", nil)
+	before := req.URL
+	carrier.Sign(req)
+	if _, has := req.Header["Cookie"]; has {
+		t.Errorf("got a header Cookie: %q, want none", req.Header["Cookie"])
+	}
+	if req.URL != before {
+		t.Error("got a copy of the URL, want the URL that was there: a copy costs an allocation for each request")
 	}
 }

@@ -194,6 +194,9 @@ func (e *Exchange) checkNames(field string, names []string) error {
 	return nil
 }
 
+// TokenPath is where answers have the token.
+func (e *Exchange) TokenPath() string { return e.token.String() }
+
 // Identity is the whole description in one text, which no other description has.
 func (e *Exchange) Identity() string { return e.text }
 
@@ -297,6 +300,11 @@ func (e *Exchange) CheckExtra(extra map[string]string) error {
 			}
 			candidates := append(slices.Sorted(maps.Keys(extra)), taken...)
 			advice := "set it in Credentials.Extra"
+			if field.name != "SignIn" {
+				advice = "have Protocol.Keep say where the answer has it, or " + advice
+			} else if slices.Contains([]string{"identity", "login", "name", "user", "user_name", "username"}, strings.ToLower(name)) {
+				advice = "write {email} for who signs in, or " + advice
+			}
 			if meant := nearest(name, append(candidates, slices.Sorted(maps.Keys(e.keep))...)); meant != "" {
 				advice = fmt.Sprintf("did you mean {%s}? Else %s", meant, advice)
 			}

@@ -91,6 +91,7 @@ func TestADescriptionThatCannotWorkIsAnErrorThatNamesItsField(t *testing.T) {
 		{"a cookie without a name", with(func(d *Description) { d.Token = "cookie: a" }), `Protocol.Token: "cookie: a" names no cookie`},
 		{"an expiry that is no path", with(func(d *Description) { d.ExpiresAt = "in 2 h" }), `Protocol.ExpiresAt: "in 2 h" is no path`},
 		{"a life that is no path", with(func(d *Description) { d.ExpiresIn = "2 hours" }), `Protocol.ExpiresIn: it is no duration like "2h"`},
+		{"a life of nothing", with(func(d *Description) { d.ExpiresIn = "0s" }), `Protocol.ExpiresIn: 0s is no life`},
 		{"a life below zero", with(func(d *Description) { d.ExpiresIn = "-2h" }), `Protocol.ExpiresIn: -2h0m0s is no life`},
 		{"a kept name that is taken", keep("token", "a"), "Protocol.Keep: {token} is taken"},
 		{"a kept name that is none", keep("re fresh", "a"), `Protocol.Keep: "re fresh" is no name`},
@@ -110,6 +111,7 @@ func TestADescriptionThatCannotWorkIsAnErrorThatNamesItsField(t *testing.T) {
 		{"a typo in Send", send("X-Auth-Token: {tokne}"), "Protocol.Send: unknown placeholder {tokne}: did you mean {token}?"},
 		{"a header twice", send("X-A: {token}", "x-a: {token}"), "Protocol.Send: the header X-A is there twice"},
 		{"a header of the transport", send("Host: {token}"), "Protocol.Send: each is a header"},
+		{"a status just above those of refusals", with(func(d *Description) { d.Rejects = []int{600} }), "Protocol.Rejects: 600 is no status of a refusal"},
 		{"a status that is none", with(func(d *Description) { d.Rejects = []int{401, 200} }), "Protocol.Rejects: 200 is no status of a refusal"},
 	}
 	for _, c := range cases {
@@ -142,6 +144,26 @@ func TestTheNamesOfExtraAreComparedWithTheDescription(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("with %d names: got %q, want %q", len(extra), got, want)
+		}
+	}
+}
+
+// O2: a name that is not Extra's may be one that an answer has, or the account's.
+func TestAnUnknownPlaceholderIsAdvisedByWhereItStands(t *testing.T) {
+	for want, d := range map[string]Description{
+		"have Protocol.Keep say where the answer has it, or set it in Credentials.Extra": {Refresh: "POST /r\n\nrefresh={refresh}"},
+		"write {email} for who signs in, or set it in Credentials.Extra":                 {SignIn: "POST /s\n\nuser={username}"},
+	} {
+		if d.SignIn == "" {
+			d.SignIn = "POST /s"
+		}
+		d.Token = "token"
+		e, err := Parse(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.CheckExtra(nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
 		}
 	}
 }

@@ -41,6 +41,7 @@ func TestAWrongClockIsCorrectedByTheServers(t *testing.T) {
 		"an older iat, and no Date":                {ahead: 3 * time.Hour, expiry: life, issuedAt: -time.Hour, want: life + time.Hour, noDate: true},
 		"an iat after the expiry":                  {ahead: time.Hour, expiry: -life, issuedAt: 0, want: time.Hour - life},
 		"an iat at the expiry":                     {expiry: life, issuedAt: 0, want: life},
+		"an iat at the expiry, and no Date":        {ahead: 3 * time.Hour, expiry: 0, issuedAt: 0, want: 3 * time.Hour, noDate: true},
 		"an iat does not prolong":                  {expiry: life, issuedAt: -48 * time.Hour, want: life},
 	} {
 		server := start.Add(c.ahead)

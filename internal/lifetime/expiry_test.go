@@ -41,7 +41,7 @@ func TestAnExpiryIsReadAsATextOrANumber(t *testing.T) {
 		want  time.Time
 	}{
 		{"2017-07-17T23:43:13Z", at}, {" 2017-07-17 23:43:13 ", at}, {"2017-07-17T23:43:13.5Z", half},
-		{json.Number("1500334993"), at}, {json.Number("1500334993.5"), half}, {json.Number("1.500334993e9"), at}, {float64(1500334993), at}, {1500334993.5, half}, {"1500334993", at}, {" 1500334993 ", at},
+		{json.Number("1500334993"), at}, {json.Number("1500334993.5"), half}, {json.Number("1.500334993e9"), at}, {float64(1500334993), at}, {1500334993.5, half}, {1500334993.25, at.Add(250 * time.Millisecond)}, {"1500334993", at}, {" 1500334993 ", at},
 		{json.Number("1500334993000"), at}, {json.Number("1500334993500"), half}, {json.Number("1.5003349935e12"), half}, {float64(1500334993500), half}, {"1500334993500", half},
 		{json.Number("253402300799"), time.Unix(Latest, 0)}, {json.Number("253402300800"), time.Unix(253402300, 800e6)}, {json.Number("253402300799999"), time.Unix(Latest, 999e6)},
 		{json.Number("253402300800000"), none}, {json.Number("1500334993000000"), none}, {json.Number("9223372036854775807"), none}, {json.Number("9223372036854775808"), none}, {json.Number("1e400"), none}, {1e300, none}, {-1e300, none},

@@ -124,14 +124,14 @@ func (sh *Sharing) open(e cache.Entry, now time.Time) (found, error) {
 		r.Session = &sessionRecord{Token: r.Token, Life: r.Life}
 	}
 	var f found
-	id := string(e.Data[:min(len(e.Data), 12)]) // of the sealing: no two are alike
+	id := idOf(e)
 	if n := r.Refusal; n != nil {
 		if n.Outlasted == 0 {
 			n.Outlasted = core.LongestLockout
 		}
-		f.notice = sh.notice(n, e.TTL, id, true)
+		f.notice = sh.notice(n, e.TTL, string(id[:]), true)
 	} else if n := r.Wait; n != nil {
-		f.notice = sh.notice(n, e.TTL, id, false)
+		f.notice = sh.notice(n, e.TTL, string(id[:]), false)
 	}
 	if r.Session == nil && f.notice != nil {
 		return f, nil

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type Sharing struct {
 
 	sealer *sealing.Sealer // of the account's entry; nil before the credentials are known
 	of     core.Fingerprint
+	seen   entryID        // what the entry was when it was last read
 	ahead  *time.Duration // of the local clock, as the last answer told; nil: none has
 }
 
@@ -87,13 +89,32 @@ func (sh *Sharing) Load(ctx context.Context, clock func() time.Time) core.Input 
 	return sh.examine(asked, entry, err)
 }
 
-// Lock waits for the entry's lease, and reads the entry again.
+// Lock waits for the entry's lease, and reads the entry again. If somebody stores
+// another entry meanwhile, the wait is over without the lease: in a crowd each
+// would else have to hold it, one after the other (T18).
 func (sh *Sharing) Lock(ctx context.Context, clock func() time.Time) (cache.Lease, core.Input) {
-	store, name := sh.Store, sh.sealer.Name()
-	lease, err := contained.Within(ctx, 0, Unlock, func(ctx context.Context) (cache.Lease, error) {
+	store, name, seen := sh.Store, sh.sealer.Name(), sh.seen
+	waiting, leave := context.WithCancel(ctx)
+	defer leave()
+	changed := make(chan loaded, 1)
+	first := time.AfterFunc(untilLook()/2, func() { // a sign-in takes less than half a second, mostly
+		if l, ok := awaitChange(waiting, store, name, seen, clock); ok {
+			changed <- l
+			leave()
+		}
+	})
+	defer first.Stop()
+	lease, err := contained.Within(waiting, 0, Unlock, func(ctx context.Context) (cache.Lease, error) {
 		return store.Lock(ctx, name)
 	})
 	if err != nil {
+		select {
+		case l := <-changed:
+			in := sh.examine(l.asked, l.entry, nil)
+			in.Outcome = core.Changed
+			return nil, in
+		default:
+		}
 		return nil, core.Input{Outcome: core.Away, Err: withoutCache("take the lease", err)}
 	}
 	if loaded, ok := lease.(cache.LoadedLease); ok {
@@ -109,8 +130,48 @@ func (sh *Sharing) Lock(ctx context.Context, clock func() time.Time) (cache.Leas
 	return lease, in
 }
 
-// longestLoad bounds the look that follows a lease.
+// longestLoad bounds the look that follows a lease, and those of who awaits one.
 const longestLoad = 250 * time.Millisecond
+
+// loaded is what a Load returned that began when it was asked.
+type loaded struct {
+	entry cache.Entry
+	asked time.Time
+}
+
+// awaitChange looks at an entry again and again until it is not what it was, or
+// ctx ends.
+func awaitChange(ctx context.Context, store cache.Cache, name string, was entryID, clock func() time.Time) (loaded, bool) {
+	for ctx.Err() == nil {
+		asked := clock()
+		read, cancel := context.WithTimeout(ctx, longestLoad)
+		entry, err := contained.Within(read, 0, nil, func(ctx context.Context) (cache.Entry, error) { return store.Load(ctx, name) })
+		cancel()
+		if err == nil && idOf(entry) != was {
+			return loaded{entry, asked}, true
+		}
+		select {
+		case <-time.After(untilLook()):
+		case <-ctx.Done():
+		}
+	}
+	return loaded{}, false
+}
+
+// untilLook is how long who awaits a lease waits before each look: about once a
+// second, and not in step with others.
+func untilLook() time.Duration { return lookEvery/2 + rand.N(lookEvery/2) }
+
+const lookEvery = time.Second
+
+// entryID tells the entries of one name apart. It is of the sealing: no two are
+// alike.
+type entryID [12]byte
+
+func idOf(e cache.Entry) (id entryID) {
+	copy(id[:], e.Data)
+	return id
+}
 
 // longestUnlock bounds what is waited for a store to take a lease back.
 const longestUnlock = time.Second
@@ -118,6 +179,7 @@ const longestUnlock = time.Second
 // examine tells what a Load returned that began at now, so that a slow one makes
 // a session's life too short and never too long.
 func (sh *Sharing) examine(now time.Time, entry cache.Entry, err error) core.Input {
+	sh.seen = idOf(entry)
 	switch {
 	case err == cache.ErrMiss:
 		return core.Input{}
