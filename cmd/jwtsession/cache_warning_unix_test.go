@@ -45,7 +45,7 @@ func TestACacheThatCannotBeUsedIsToldOnceARun(t *testing.T) {
 		{"no home", b.withoutHome(), nil, "there is no cache, since this user has no cache directory: set HOME, or give --cache-dir", "without a cache each run signs in"},
 		{"a directory that cannot be made", b, []string{"--cache-dir", file + "/sessions"}, "not a directory; it is " + file + "/sessions (--cache-dir)", "not a directory"},
 		{"a directory of everybody's", b.with("JWTSESSION_CACHE_DIR=" + open), nil, "chmod 700) or use another directory; it is " + open + " (JWTSESSION_CACHE_DIR)", "chmod 700"},
-		{"a Redis that is away", b, []string{"--cache", "redis://" + away.Addr().String()}, "; it is redis://" + away.Addr().String() + " (--cache)", "no answer within"},
+		{"a Redis that is away", b, []string{"--cache", "redis://" + away.Addr().String()}, "; it is redis://" + away.Addr().String() + " (--cache)", "the cache is done without: load the entry: "},
 	} {
 		for _, command := range [][]string{{"token"}, {"token"}, {"api", "GET", "/me"}, {"exec", "--", "true"}} {
 			args := append(command[:1:1], append(c.args, command[1:]...)...)

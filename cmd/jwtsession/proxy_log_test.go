@@ -4,8 +4,10 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -127,5 +129,25 @@ func TestAHangupTriesARefusedPasswordOnceMoreForReal(t *testing.T) {
 	p.endWith(t, syscall.SIGTERM)
 	if got := b.calls(t)[sessiontest.OpCreate]; got != 2 {
 		t.Errorf("the API got %d sign-ins, want 2: the one refused, and one at the signal", got)
+	}
+}
+
+// The source knows when it asks again: a client that comes before is told the same.
+func TestAProxyInAnOutageCountsDownToItsNextAttempt(t *testing.T) {
+	_, url := newBox(t, "--fault", "create:503,retry-after=40:all").proxying(t)
+	var told []int
+	for begin := time.Now(); len(told) < 3; time.Sleep(50 * time.Millisecond) {
+		answer, err := http.Get(url + "/me")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		seconds, err := strconv.Atoi(answer.Header.Get("Retry-After"))
+		if err != nil || answer.StatusCode != 503 || seconds > 40 || time.Since(begin) > patience {
+			t.Fatalf("got %d, Retry-After %d and error %v after %v and %v; want 503, and three times less than 40", answer.StatusCode, seconds, err, told, time.Since(begin))
+		}
+		if len(told) == 0 || seconds < told[len(told)-1] {
+			told = append(told, seconds)
+		}
 	}
 }
