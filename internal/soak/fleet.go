@@ -156,6 +156,8 @@ func (f *fleet) begin(t fault) (undo func(), err error) {
 		return func() { f.front.slow.Store(0) }, nil
 	case "late":
 		inject(sessiontest.OpResource, 4*t.count, sessiontest.Fault{Delay: t.length})
+	case "slow":
+		inject(sessiontest.OpSession, 1, sessiontest.Fault{Delay: time.Second})
 	case "cache loss":
 		if f.redis != nil {
 			return nil, f.redis.lose()
