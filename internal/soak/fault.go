@@ -47,6 +47,7 @@ var kinds = []kind{
 	{"500", requests, "requests are answered with 500", ""},
 	{"slow body", requests, "bodies come slowly", ""},
 	{"late", requests, "requests are answered late", ""},
+	{"slow", requests, "the next session call takes a second", ""},
 
 	{"cache loss", store, "the cache loses all it has", ""},
 	{"full disk", store, "nothing can be written to files", "file"},

@@ -156,6 +156,8 @@ func (f *fleet) begin(t fault) (undo func(), err error) {
 		return func() { f.front.slow.Store(0) }, nil
 	case "late":
 		inject(sessiontest.OpResource, 4*t.count, sessiontest.Fault{Delay: t.length})
+	case "slow":
+		inject(sessiontest.OpSession, 1, sessiontest.Fault{Delay: time.Second})
 	case "cache loss":
 		if f.redis != nil {
 			return nil, f.redis.lose()
@@ -182,13 +184,10 @@ func (f *fleet) begin(t fault) (undo func(), err error) {
 		m.signal(syscall.SIGSTOP)
 		return func() { m.signal(syscall.SIGCONT) }, nil
 	case "log-out":
-		box.Revoke(sessiontest.Email)
-		for i := range 6 * t.count {
-			inject(sessiontest.OpResource, 1, sessiontest.Fault{Delay: time.Duration(i%3) * t.length / 2})
-		}
+		f.logOut(t.length)
 	case "slow sign-in":
 		undo = inject(sessiontest.OpSession, always, sessiontest.Fault{Hang: true})
-		box.Revoke(sessiontest.Email)
+		f.logOut(t.length)
 		return undo, nil
 	case "clock":
 		skews := []time.Duration{0, time.Hour, -10 * time.Minute}
@@ -201,6 +200,17 @@ func (f *fleet) begin(t fault) (undo func(), err error) {
 		return nil, fmt.Errorf("nobody knows how")
 	}
 	return nil, nil
+}
+
+// logOut ends all sessions. Of the requests that are rejected next some are
+// answered when there is a new one again.
+func (f *fleet) logOut(length time.Duration) {
+	box := f.front.current()
+	box.Revoke(sessiontest.Email)
+	for i := range 4 * loops {
+		late := time.Duration(i%3) * (length + 300*time.Millisecond) / 2
+		box.Inject(sessiontest.OpResource, 1, sessiontest.Fault{Delay: late})
+	}
 }
 
 func (f *fleet) tell(command string) {

@@ -34,7 +34,7 @@ const (
 
 	// overtime is by how much a wait may exceed its bound, and how long what waits
 	// for nothing may take, on a machine that is busy.
-	overtime = time.Second
+	overtime = 600 * time.Millisecond
 
 	loops       = 4 // that send requests, one after another
 	pause       = 150 * time.Millisecond
