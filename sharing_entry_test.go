@@ -47,7 +47,7 @@ func TestNoStoreEverSeesASecret(t *testing.T) {
 		secret := token(t, ts)
 		pass(time.Hour)
 		ts.Revoke(t.Context())
-		secrets := []string{secret, token(t, ts), sessiontest.Password, sessiontest.Email, "eyJ"}
+		secrets := []string{secret, token(t, ts), sessiontest.Password, sessiontest.Email, "eyJhbGciOi"}
 		all := seen.all()
 		if len(all) < 500 {
 			t.Fatalf("the store saw %d bytes only: the test shows nothing", len(all))
