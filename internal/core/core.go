@@ -79,7 +79,8 @@
 //	refused                 create                      the credentials rest: 1 to 15 minutes
 //	lost: sent, no answer   refresh that sent a State   the chain has ended (it must not be sent twice): sign in;
 //	                                                    what lives is good again; others are told
-//	no judgement, it lives  ask, create, refresh        good again, if it was doubted; due on the retry schedule;
+//	no judgement, it lives  ask, create, refresh        due on the retry schedule; good again, if it was doubted,
+//	                                                    and an outage until then, so that no rejection asks earlier;
 //	                                                    but of what is suspect nobody gets anything
 //	no judgement            ask, create, refresh        an outage; callers are told unless one can wait for its end
 //	done                    delete                      nothing is held; NotBefore is now

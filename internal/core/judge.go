@@ -242,7 +242,10 @@ func (m *step) failed(kind EventKind, done Op) Op {
 			wait = max(retry, in.RetryAfter)
 		}
 		m.attemptFailed(kind, done, wait)
-		if in.RetryAfter > 0 {
+		switch {
+		case m.Trust == Doubted && in.Outcome != Local: // it is asked about again on the schedule, and not at each rejection (T11)
+			m.Outage = &Outage{Since: m.now, Until: m.now.Add(wait), Err: in.Err, Count: 1}
+		case in.RetryAfter > 0:
 			m.Outage = &Outage{Since: m.now, Until: m.now.Add(in.RetryAfter), Err: in.Err, Count: 1}
 		}
 		m.Trust, m.Due, m.Way.Planned = Good, m.now.Add(wait), false

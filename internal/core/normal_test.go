@@ -372,7 +372,7 @@ func (x *explorer) sourceKey(s *source, leased bool) uint64 {
 	b = appendSession(append(b, byte(c.before), bits8(c.handled, c.cancelled, s.news), byte(c.outcome)), c.session)
 	b = appendSession(b, s.request)
 	b = append(b, byte(g.doubted), byte(g.barred), byte(g.asked), byte(g.judged), byte(g.handed), byte(g.leaving), bits8(g.rejected, g.overtaken), g.answers, byte(g.answered),
-		byte(g.landed), byte(g.hold), byte(g.busy), byte(g.resting[0]), byte(g.resting[1]), g.refusals[0], g.refusals[1], byte(g.waited))
+		byte(g.landed), byte(g.hold), byte(g.kept), byte(g.busy), byte(g.resting[0]), byte(g.resting[1]), g.refusals[0], g.refusals[1], byte(g.waited))
 	x.buffer = b
 	return maphash.Bytes(seed, b)
 }

@@ -142,7 +142,7 @@ func (o *observer) events() {
 
 func (o *observer) landed() {
 	g := &o.s.seen
-	g.rejected, g.hold, g.busy = false, 0, 0
+	g.rejected, g.hold, g.kept, g.busy = false, 0, 0, 0
 }
 
 // heard takes in a notice that the source has read in the store.
@@ -194,9 +194,16 @@ func (o *observer) ended(op Op) {
 		g.busy = int8((in.RetryAfter + o.unit() - 1) / o.unit())
 	}
 	switch in.Outcome {
-	case Away, Unusable:
-		if !o.before.held(o.w.now) {
+	case Away, Unusable, Lost:
+		switch doubted := o.before.Trust == Doubted; {
+		case !o.before.held(o.w.now) && in.Outcome != Lost:
 			g.hold = 1
+		case doubted && o.before.held(o.w.now) && !(in.Outcome == Lost && o.before.Held.State != ""): // it is kept until the schedule of T7 has it asked about again (T11)
+			wait := time.Minute + time.Minute/5
+			if end := o.before.Held.Expires; end != 0 {
+				wait = min(wait, end.Sub(o.w.now)/4)
+			}
+			g.hold, g.kept = 1, max(g.kept, int8((max(wait, in.RetryAfter)+o.unit()-1)/o.unit()))
 		}
 	case Refused:
 		if op.Kind == Create {
@@ -287,7 +294,7 @@ func (o *observer) shown() {
 	}
 	if g.doubted.has(n) {
 		resting := g.resting[o.after.Credentials[0]] > 0
-		if !o.paused() && g.busy == 0 && g.hold == 0 && !resting {
+		if !o.paused() && g.busy == 0 && g.hold == 0 && g.kept == 0 && !resting {
 			o.fault("T6, T11: what was rejected or revoked is visible again, and no refresh has shown that it lives")
 		}
 		g.doubted &^= only(n)
@@ -351,7 +358,7 @@ func (o *observer) alarm() {
 	st, now := &o.after, o.w.now
 	a, held := st.Alarm(now), st.Held
 	lives := !st.Closed && (st.Trust == Good || st.Trust == Doubted) && held.live(now)
-	waits := o.s.seen.busy > 0 || o.s.seen.resting[st.Credentials[0]] > 0
+	waits := o.s.seen.busy > 0 || o.s.seen.kept > 0 || o.s.seen.resting[st.Credentials[0]] > 0
 	switch {
 	case !lives && a != 0:
 		o.fault("the timer is set, and no session lives")

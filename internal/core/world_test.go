@@ -140,7 +140,8 @@ type seen struct {
 	answers   uint8 // to rejections within a minute
 	answered  int8  // since the last of them
 	landed    int8  // since the last session came from the server
-	hold      int8  // no call yet: it failed, with nothing that lives
+	hold      int8  // no call yet: it failed, with nothing that lives or what is doubted
+	kept      int8  // it may be: it failed, with what was doubted
 	busy      int8  // no call yet: the server said so
 	resting   [2]int8
 	refusals  [2]uint8
@@ -368,7 +369,7 @@ func (x *explorer) pass(w *world) {
 	for i := range x.sources {
 		s := &w.sources[i].seen
 		s.answered, s.landed = min(s.answered+1, longAgo), min(s.landed+1, longAgo)
-		s.hold, s.busy = max(0, s.hold-1), max(0, s.busy-1)
+		s.hold, s.kept, s.busy = max(0, s.hold-1), max(0, s.kept-1), max(0, s.busy-1)
 		for c := range s.resting {
 			s.resting[c] = max(0, s.resting[c]-1)
 		}
