@@ -9,6 +9,7 @@ import (
 )
 
 func TestANewcomerTakesThePlaceOfTheConnectionThatIsIdleLongest(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, nil)
 	p := a.running(t, func(c *Config) { c.MaxConnections = 2 })
 	first, fromFirst := dial(t, p)
@@ -77,6 +78,7 @@ func TestAHealthCheckIsAnsweredWhileAllConnectionsAreTaken(t *testing.T) {
 // Who reads no answers fills its connection, and would hold it for as long as it
 // likes.
 func TestWhoReadsNoAnswersHoldsNoConnection(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, nil)
 	p := a.running(t, func(c *Config) { c.Secret = "a-secret-of-the-clients" })
 	conn, _ := dial(t, p)
@@ -97,6 +99,7 @@ func TestWhoReadsNoAnswersHoldsNoConnection(t *testing.T) {
 
 // In HTTP/2 it is the client that says how much of an answer it takes.
 func TestWhoGivesAnAnswerNoRoomHoldsNoStream(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, nil)
 	p := a.running(t, func(c *Config) { c.Secret = "a-secret-of-the-clients" })
 	conn, reader := dial(t, p)

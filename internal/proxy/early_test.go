@@ -152,6 +152,7 @@ console.log(JSON.stringify(count));`, times, p.URL()+"/runs"))
 // net/http waits for half a second before it closes a connection on which more is
 // to come. A client may take longer to send what it has.
 func TestAClientThatIsStillSendingSeesTheAnswer(t *testing.T) {
+	t.Parallel()
 	_, p := away(t)
 	part := bytes.Repeat([]byte("x"), 100_000)
 	for _, head := range []string{"Content-Length: 2000000", "Transfer-Encoding: chunked"} {
@@ -203,6 +204,7 @@ func TestARefusedRequestIsAnsweredAndClosedUnread(t *testing.T) {
 }
 
 func TestABodyMustMakeProgress(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, nil)
 	p := a.running(t)
 	heads := []string{"Content-Length: 100000", "Content-Length: 5000000", "Transfer-Encoding: chunked"}

@@ -16,6 +16,7 @@ import (
 
 // What the session API says may repeat what it was sent.
 func TestWordsOfTheSessionAPIReachNoClient(t *testing.T) {
+	t.Parallel()
 	const password = "a&canary<of>a-password"
 	for _, status := range []int{400, 401, 403, 404, 408, 418, 429, 500, 503} {
 		for what, repeats := range map[string]bool{"what it was sent": true, "words without a secret": false} {
@@ -41,6 +42,7 @@ func TestWordsOfTheSessionAPIReachNoClient(t *testing.T) {
 }
 
 func TestAnAPIThatHangsIsA504InTime(t *testing.T) {
+	t.Parallel()
 	ended := make(chan struct{})
 	defer close(ended)
 	a := newAPI(t, func(http.ResponseWriter, *http.Request) { <-ended })
@@ -59,6 +61,7 @@ func TestAnAPIThatHangsIsA504InTime(t *testing.T) {
 }
 
 func TestASignInThatHangsIsA504WithRetryAfter(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, nil)
 	a.source = newSource(t, jwtsession.Config{BaseURL: a.base, Timeout: time.Second})
 	a.box.Inject(sessiontest.OpCreate, -1, sessiontest.Fault{Hang: true})
