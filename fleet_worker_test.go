@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,6 +37,7 @@ func TestMain(m *testing.M) {
 		requestLocally(base)
 		os.Exit(0)
 	}
+	flag.Set("test.parallel", "4") // the fleets mostly wait for the lives of tokens
 	os.Exit(m.Run())
 }
 

@@ -57,6 +57,7 @@ func library(t *testing.T) (*sessiontest.Server, *box) {
 }
 
 func TestAPIMakesARequestThatIsSignedIn(t *testing.T) {
+	t.Parallel()
 	_, b := library(t)
 	type exchange struct {
 		Request, Type, Etag, Body string
@@ -134,6 +135,7 @@ func TestAPIRenewsATokenThatTheServerRejects(t *testing.T) {
 
 // A cron job that waits for ever is started again, and again.
 func TestAPIDoesNotWaitForEverForAnAnswer(t *testing.T) {
+	t.Parallel()
 	box := sessiontest.NewServer()
 	defer box.Close()
 	hung := make(chan struct{})

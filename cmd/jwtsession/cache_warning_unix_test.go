@@ -19,6 +19,7 @@ func (b *box) withoutHome() *box {
 // An account is locked by a script that sends a wrong password at each run, and
 // that nobody has told that refusals are not remembered.
 func TestACacheThatCannotBeUsedIsToldOnceARun(t *testing.T) {
+	t.Parallel()
 	away, err := net.Listen("tcp", "127.0.0.1:0") // which answers nothing
 	if err != nil {
 		t.Fatal(err)

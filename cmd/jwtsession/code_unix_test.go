@@ -24,6 +24,7 @@ var withCodeProtocol = jwtsession.Protocol{SignIn: "POST /login?u={email}&p={pas
 
 // The commands are those of a POSIX shell.
 func TestAOneTimeCodeIsReadOnlyWhereThereIsASignIn(t *testing.T) {
+	t.Parallel()
 	server, b := speaking(t, withCodeProtocol, nil)
 	b = b.config(t, withCode)
 	file := filepath.Join(t.TempDir(), "code")

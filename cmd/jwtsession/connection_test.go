@@ -25,6 +25,7 @@ import (
 // A server with an authority of its own, that wants its clients to show a
 // certificate of the same.
 func TestACommandTrustsTheAuthoritiesInAFileAndShowsItsCertificate(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
 	authority, clientFile := writeAuthority(t, directory)
 	box := sessiontest.NewServer()

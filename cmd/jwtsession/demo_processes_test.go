@@ -98,6 +98,7 @@ func expectOneSession(t *testing.T, cache string) {
 }
 
 func TestWhatTheDemosProcessesLackIsSaidInOneLine(t *testing.T) {
+	t.Parallel()
 	nowhere := t.TempDir()
 	for _, c := range []struct {
 		args, want  string

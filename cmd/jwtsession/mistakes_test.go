@@ -12,6 +12,7 @@ import (
 // A newcomer's first mistakes, with the built program against serve as another
 // process: one line, and it is the one that helps.
 func TestEachOfANewcomersMistakesGetsTheLineThatHelps(t *testing.T) {
+	t.Parallel()
 	plain := newBox(t)
 	secure := newBox(t, "--tls")
 	secureAddress := strings.TrimPrefix(secure.base, "https://")
@@ -53,9 +54,9 @@ func TestEachOfANewcomersMistakesGetsTheLineThatHelps(t *testing.T) {
 	} {
 		for _, command := range [][]string{{"token"}, {"exec", "--", "true"}} {
 			if command[0] == "exec" {
-				command = append([]string{"exec", "--timeout", "500ms"}, command[1:]...)
+				command = append([]string{"exec", "--timeout", "2s"}, command[1:]...)
 			} else {
-				command = append(command, "--timeout", "500ms")
+				command = append(command, "--timeout", "2s")
 			}
 			code, stdout, stderr := c.box.with(c.environment...).run(t, command...)
 			if code != c.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "jwtsession: ") {

@@ -134,6 +134,7 @@ func TestAHangupTriesARefusedPasswordOnceMoreForReal(t *testing.T) {
 
 // The source knows when it asks again: a client that comes before is told the same.
 func TestAProxyInAnOutageCountsDownToItsNextAttempt(t *testing.T) {
+	t.Parallel()
 	_, url := newBox(t, "--fault", "create:503,retry-after=40:all").proxying(t)
 	var told []int
 	for begin := time.Now(); len(told) < 3; time.Sleep(50 * time.Millisecond) {

@@ -47,6 +47,7 @@ func TestTheEnvironmentHasThePasswordFileTheCacheAndItsKey(t *testing.T) {
 }
 
 func TestVerboseTellsOfEachSessionCallAndOfNoSecret(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, "--fault", "create:503:1")
 	code, stdout, stderr := b.run(t, "token", "--verbose")
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
