@@ -44,6 +44,7 @@ const api = new URLSearchParams(location.search).get("api");
 }
 
 func TestPreflightsAreAnsweredByTheProxy(t *testing.T) {
+	t.Parallel()
 	const secret, origin = "a-secret-of-the-clients", "http://localhost:3000"
 	a := newAPI(t, nil)
 	p := a.running(t, func(c *Config) { c.Secret, c.Origins = secret, []string{origin} })
@@ -80,6 +81,7 @@ require("http").request(%q, {method: "OPTIONS", headers: {"Origin": %q, "Access-
 
 // Most clients leave out Authorization when a redirect leads to another host.
 func TestTheSecretDoesNotFollowARedirectToAnotherHost(t *testing.T) {
+	t.Parallel()
 	const secret = "a-secret-of-the-clients"
 	elsewhere := newAPI(t, nil)
 	a := newAPI(t, redirectTo(strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1)+"/elsewhere"))

@@ -84,6 +84,7 @@ func TestAConnectionOutlivesAnAnswerThatLeftTheBodyUnread(t *testing.T) {
 // Clients that send all of a body before they read the answer see the answer, and
 // not the end of their connection.
 func TestAnAnswerBeforeTheBodyWasReadReachesItsClientWhole(t *testing.T) {
+	t.Parallel()
 	early := func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		control.EnableFullDuplex()
@@ -133,6 +134,7 @@ for _ in range(%d):
 }
 
 func TestWhileTheAPIIsAwayNoClientIsReset(t *testing.T) {
+	t.Parallel()
 	_, p := away(t)
 	const times = 30
 	got := output(t, "node", "--input-type=module", "-e", fmt.Sprintf(`

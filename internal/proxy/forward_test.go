@@ -92,6 +92,7 @@ func TestWhatConcernsTheClientAloneDoesNotPass(t *testing.T) {
 }
 
 func TestNoCookieOfTheAPIsReachesTheClients(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Set-Cookie", "sid=secret")
 		w.Header().Set("Sent-Cookie", r.Header.Get("Cookie"))
@@ -138,6 +139,7 @@ func TestSessionCallsOfClientsAreRefused(t *testing.T) {
 }
 
 func TestBothWaysAreStreamed(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		control.EnableFullDuplex()
@@ -173,6 +175,7 @@ func TestBothWaysAreStreamed(t *testing.T) {
 }
 
 func TestALargeBodyPassesWholeAndUnchanged(t *testing.T) {
+	t.Parallel()
 	var length atomic.Int64
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		length.Store(r.ContentLength)

@@ -43,6 +43,7 @@ func TestARevocationCostsNoRequestWithASmallBody(t *testing.T) {
 }
 
 func TestA401ToABodyThatWasNotKeptGoesToTheClient(t *testing.T) {
+	t.Parallel()
 	for name, body := range map[string]io.Reader{
 		"too large":         bytes.NewReader(make([]byte, largestKept+1)),
 		"of unknown length": io.MultiReader(strings.NewReader("x")),
@@ -80,6 +81,7 @@ func TestABodyThatEndsTooSoonIsNotSentOn(t *testing.T) {
 // A revocation while the session calls fail: who comes meanwhile waits and is
 // served, or has the API's own answer; and the outage ends with it.
 func TestAnOutageOfTheSessionAPIEndsWithIt(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, nil)
 	p := a.running(t)
 	get(t, p, "/me")

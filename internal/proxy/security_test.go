@@ -194,6 +194,7 @@ func TestAnUpgradeDoesNotPass(t *testing.T) {
 }
 
 func TestAHeaderThatIsTooLargeIsRefused(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, nil)
 	p := a.running(t)
 	conn, err := net.Dial("tcp", p.listener.Addr().String())
@@ -212,6 +213,7 @@ func TestAHeaderThatIsTooLargeIsRefused(t *testing.T) {
 }
 
 func TestAConnectionThatSendsNothingOrSlowlyIsClosed(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, nil)
 	p := a.listening(t)
 	if p.server.ReadHeaderTimeout <= 0 || p.server.IdleTimeout <= 0 {
@@ -234,6 +236,7 @@ func TestAConnectionThatSendsNothingOrSlowlyIsClosed(t *testing.T) {
 }
 
 func TestWithoutTheSecretNobodyIsSignedIn(t *testing.T) {
+	t.Parallel()
 	const secret = "a-secret-of-the-clients"
 	for own, c := range map[string]struct {
 		keep          bool

@@ -148,6 +148,7 @@ func TestAStopWaitsForRequestsUnderWay(t *testing.T) {
 }
 
 func TestAStopCutsOffWhatTakesTooLong(t *testing.T) {
+	t.Parallel()
 	began := make(chan struct{})
 	a := newAPI(t, func(_ http.ResponseWriter, r *http.Request) {
 		close(began)

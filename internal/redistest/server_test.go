@@ -10,6 +10,7 @@ import (
 )
 
 func TestAServerThatWasKilledAnswersAgainAfterItsStartAndHasForgottenAll(t *testing.T) {
+	t.Parallel()
 	s := Start(t)
 	client := s.Client(t)
 	if err := client.Set(t.Context(), "name", "value", 0).Err(); err != nil {
@@ -27,6 +28,7 @@ func TestAServerThatWasKilledAnswersAgainAfterItsStartAndHasForgottenAll(t *test
 }
 
 func TestAServerThatWasStoppedAcceptsAndDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	s := Start(t)
 	s.Signal(syscall.SIGSTOP)
 	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
