@@ -30,6 +30,7 @@ const (
 
 var (
 	errBodyStalled = errors.New("the client stopped sending the body")
+	errBodyEnd     = errors.New("the end of the body cannot be read beside the requests that follow it")
 	errBodyTaken   = errors.New("the answer has been written: the body is not for sending any more")
 )
 
@@ -48,11 +49,11 @@ type body struct {
 	atEnd     func()                // called at the end, when the trailers are there
 	answering atomic.Bool           // the answer has begun: from now on the client may be silent
 	complete  atomic.Bool           // all of it has been read
+	taken     atomic.Bool           // it is not for sending any more
 
 	mu    sync.Mutex // held while reading
 	begun bool
 	left  int64 // what is to come; negative: not known
-	taken bool
 	err   error // what ended it, but for its end
 }
 
@@ -64,22 +65,27 @@ func newBody(r *http.Request, control *http.ResponseController) *body {
 func (b *body) Read(p []byte) (n int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.taken {
+	b.wait(longestBodyWait)
+	if b.taken.Load() { // asked after the deadline was set: takeBack sets one after it has taken
 		return 0, errBodyTaken
 	}
-	return b.read(p, longestBodyWait)
+	return b.read(p)
 }
 
-// read reads, and waits so long at most. mu is held.
-func (b *body) read(p []byte, wait time.Duration) (n int, err error) {
+// wait bounds the next read. mu is held.
+func (b *body) wait(atMost time.Duration) {
+	if !b.patient && !b.answering.Load() && !b.complete.Load() {
+		b.deadline(time.Now().Add(atMost))
+	}
+}
+
+// read reads. mu is held.
+func (b *body) read(p []byte) (n int, err error) {
 	if b.complete.Load() {
 		return 0, io.EOF
 	}
-	if !b.patient && !b.answering.Load() {
-		b.deadline(time.Now().Add(wait))
-	}
 	b.begun = true
-	n, err = b.from.Read(p)
+	n, err = b.contained(p)
 	if b.left >= 0 {
 		b.left -= int64(n)
 	}
@@ -99,6 +105,19 @@ func (b *body) read(p []byte, wait time.Duration) (n int, err error) {
 		b.progress()
 	}
 	return n, err
+}
+
+// contained reads, and makes an error of a panic of net/http's: where a client
+// sends requests without waiting for the answers it may be reading ahead already
+// when a body ends, and panics in the goroutine that reads it, which may be none of
+// the server's (golang/go#68560).
+func (b *body) contained(p []byte) (n int, err error) {
+	defer func() {
+		if recover() != nil {
+			n, err = 0, errBodyEnd
+		}
+	}()
+	return b.from.Read(p)
 }
 
 // Close does nothing: see [body].
@@ -131,7 +150,7 @@ func (b *body) finish() bool {
 		return false
 	}
 	defer b.mu.Unlock()
-	b.taken = true
+	b.taken.Store(true)
 	if b.left > largestRest || b.err != nil || b.expects && !b.begun {
 		return false
 	}
@@ -140,7 +159,8 @@ func (b *body) finish() bool {
 	b.patient = false
 	end := time.Now().Add(longestRest)
 	for rest := largestRest; rest > 0; {
-		n, err := b.read(buffer[:], time.Until(end))
+		b.wait(time.Until(end))
+		n, err := b.read(buffer[:])
 		if b.complete.Load() {
 			return true
 		}
@@ -150,6 +170,17 @@ func (b *body) finish() bool {
 		rest -= n
 	}
 	return false
+}
+
+// takeBack ends the reading of a body that nobody needs the rest of, and of which
+// net/http is not to wait for more. It returns when nobody reads: to read on when
+// the handler has returned makes net/http panic in whatever goroutine that is, and
+// so ends the program (golang/go#68560).
+func (b *body) takeBack() {
+	b.taken.Store(true)
+	b.deadline(time.Unix(1, 0))
+	b.mu.Lock()
+	defer b.mu.Unlock()
 }
 
 // bodies keeps small bodies in memory, so that a request whose token turns out

@@ -93,9 +93,6 @@ func (e *exchange) admit(admitted bool) {
 func (e *exchange) refuse(f *failure) {
 	if e.body != nil && !e.body.complete.Load() {
 		e.closeAfter(lingerRefused)
-		// What net/http reads at the end, to keep the connection, is not to be
-		// waited for.
-		e.control().SetReadDeadline(e.start)
 	}
 	e.fail(f)
 }

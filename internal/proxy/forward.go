@@ -236,7 +236,6 @@ func (p *passage) explain(ctx context.Context, err error) {
 	}
 	if p.body != nil && !p.body.finish() {
 		p.closeAfter(longestLinger)
-		p.control().SetReadDeadline(p.start)
 	}
 	p.fail(f)
 }
@@ -253,7 +252,6 @@ func (p *passage) answer(res *http.Response) {
 		p.body.answer()
 		if !wantsAll {
 			p.closeAfter(longestLinger)
-			defer p.abandon()
 		}
 	}
 	p.mu.Lock()
@@ -277,13 +275,6 @@ func (p *passage) answer(res *http.Response) {
 			name = http.TrailerPrefix + name
 		}
 		to[name] = values
-	}
-}
-
-// abandon lets go of a request's body that was not read to its end.
-func (p *passage) abandon() {
-	if p.ProtoMajor == 1 && !p.body.complete.Load() {
-		p.control().SetReadDeadline(p.start)
 	}
 }
 

@@ -134,8 +134,11 @@ func (h *handler) route(e *exchange) {
 	f.forward(e, &url.URL{Path: "/" + path, RawPath: "/" + rest})
 }
 
-// finish counts and logs an exchange.
+// finish ends an exchange, counts it and logs it.
 func (h *handler) finish(e *exchange) {
+	if e.body != nil && e.ProtoMajor == 1 && !e.body.complete.Load() {
+		e.body.takeBack()
+	}
 	h.metrics.observe(e.Method, cmp.Or(e.status, http.StatusOK), time.Since(e.start))
 	if h.config.AccessLog != nil {
 		h.config.AccessLog.write(e)
