@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,7 +36,6 @@ func TestMain(m *testing.M) {
 		requestLocally(base)
 		os.Exit(0)
 	}
-	flag.Set("test.parallel", "4") // the fleets mostly wait for the lives of tokens
 	os.Exit(m.Run())
 }
 

@@ -126,7 +126,6 @@ func TestWhatTheDemosProcessesLackIsSaidInOneLine(t *testing.T) {
 }
 
 func TestTheDemoDrawsALineForEachProcess(t *testing.T) {
-	t.Parallel()
 	output := onTerminal(t, 100, nil, "--processes 3")
 	const moves = "\x1b[9A" // an empty line, the axis, three processes, the API with its figures, and what the signs mean
 	for _, want := range []string{moves, "process 3", "━", "adopted", "\x1b[?25h", "1 sign-ins, 0 refreshes"} {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,7 +28,6 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	buildDirectory = directory
-	flag.Set("test.parallel", "8") // they wait for time-outs, and hardly compute
 	code := m.Run()
 	os.RemoveAll(directory)
 	os.Exit(code)
