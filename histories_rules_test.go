@@ -18,6 +18,7 @@ type sessionCall struct {
 	start     time.Time
 	held      string // the session then
 	doubted   bool
+	inDoubt   bool // about what is held, whatever the call sends
 	alone     bool // it has waited for the lease in vain, and can tell nobody
 	wrong     bool // the password was, and its entry is another
 }
@@ -35,6 +36,7 @@ func (m *member) began(op, token string) *sessionCall {
 	m.ts.mu.Lock()
 	c := &sessionCall{op: op, token: token, start: time.Now(), held: m.ts.state.Held.Token}
 	c.doubted = (m.ts.state.Trust == core.Doubted || m.ts.state.Trust == core.Suspect) && c.held == token
+	c.inDoubt = m.ts.state.Trust == core.Doubted
 	c.alone = m.ts.state.Way != nil && m.ts.state.Way.Alone
 	m.ts.mu.Unlock()
 	w := m.world
@@ -106,6 +108,9 @@ func (m *member) ended(c *sessionCall, status int, wait time.Duration) {
 	case c.op == "create" && status/100 == 2:
 		delete(m.refused, c.token)
 	}
+	if c.inDoubt && !judged && c.op != "revoke" { // it is asked about again on the schedule (T7, T11)
+		m.kept = rest{now.Add(min(72*time.Second, w.life/4)), c.held}
+	}
 	if wait > 0 && c.op != "revoke" {
 		m.quiet = rest{now.Add(wait), c.held}
 		w.quiet, w.quietShared = now.Add(wait), w.shared && !w.spoiled && !w.wrong && !c.wrong && !c.alone && !m.isLeaving()
@@ -165,7 +170,8 @@ func (m *member) handsLocked(token string, start time.Time) {
 	if at, ok := m.revoked[token]; ok && at.Before(start) && !w.isFresh(token, at) && !putBack {
 		w.breaks("T13: source %d handed out a token %v after it was revoked", m.index, start.Sub(at))
 	}
-	if told, ok := m.told[token]; ok && told.at.Before(start) && told.answers == len(m.answers) && !m.mayKeep(told.at) {
+	if told, ok := m.told[token]; ok && told.at.Before(start) && told.answers == len(m.answers) && !m.mayKeep(told.at) &&
+		!(m.kept.held == token && start.Before(m.kept.until)) {
 		w.breaks("T11: source %d handed out a token that was rejected %v before, and that nobody has been asked about", m.index, start.Sub(told.at))
 	}
 	m.handed[token] = true

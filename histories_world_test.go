@@ -64,6 +64,7 @@ type member struct {
 	answers  []time.Time // when session calls were answered
 	calls    []time.Time
 	quiet    rest                 // the server asked to be left alone
+	kept     rest                 // a question about it was answered by nobody who judges
 	refused  map[string]time.Time // until when which password is at rest
 	closed   bool
 }
