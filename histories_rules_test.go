@@ -108,7 +108,7 @@ func (m *member) ended(c *sessionCall, status int, wait time.Duration) {
 	case c.op == "create" && status/100 == 2:
 		delete(m.refused, c.token)
 	}
-	if c.inDoubt && !judged && c.op != "revoke" { // it is asked about again on the schedule (T7, T11)
+	if (c.inDoubt || m.kept.held == c.held) && !judged && c.op != "revoke" { // it is asked about again on the schedule (T7, T11)
 		m.kept = rest{now.Add(min(72*time.Second, w.life/4)), c.held}
 	}
 	if wait > 0 && c.op != "revoke" {
@@ -171,7 +171,7 @@ func (m *member) handsLocked(token string, start time.Time) {
 		w.breaks("T13: source %d handed out a token %v after it was revoked", m.index, start.Sub(at))
 	}
 	if told, ok := m.told[token]; ok && told.at.Before(start) && told.answers == len(m.answers) && !m.mayKeep(told.at) &&
-		!(m.kept.held == token && start.Before(m.kept.until)) {
+		!(m.kept.held == token && (start.Before(m.kept.until) || m.inFlight != nil)) {
 		w.breaks("T11: source %d handed out a token that was rejected %v before, and that nobody has been asked about", m.index, start.Sub(told.at))
 	}
 	m.handed[token] = true
