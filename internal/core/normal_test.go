@@ -264,7 +264,7 @@ func (x *explorer) plain(s *source, w *world) {
 	}
 	st.Failures, st.Problem = min(st.Failures, 1), nil
 	if o := st.Outage; o != nil {
-		x.until(&o.Until, 0)
+		x.until(&o.Until, slack/2) // what is kept is due then
 		o.Since, o.Count = base-1, 1
 	}
 	for i := range st.Refusals {

@@ -358,7 +358,7 @@ func (o *observer) alarm() {
 	st, now := &o.after, o.w.now
 	a, held := st.Alarm(now), st.Held
 	lives := !st.Closed && (st.Trust == Good || st.Trust == Doubted) && held.live(now)
-	waits := o.s.seen.busy > 0 || o.s.seen.kept > 0 || o.s.seen.resting[st.Credentials[0]] > 0
+	waits := o.s.seen.busy > 0 || o.s.seen.resting[st.Credentials[0]] > 0
 	switch {
 	case !lives && a != 0:
 		o.fault("the timer is set, and no session lives")
