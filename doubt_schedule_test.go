@@ -36,3 +36,21 @@ func TestWhileTheSessionAPIJudgesNothingRejectionsDoNotAskItEachTime(t *testing.
 		})
 	}
 }
+
+// T11: a call that began before the rejection says nothing of it.
+func TestARefreshFromBeforeARejectionThatFailsIsNoAnswerToIt(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		ts := newSource(t, box, func(c *Config) { c.Timeout = 3 * time.Second })
+		token(t, ts)
+		box.Inject(sessiontest.OpRefresh, 1, sessiontest.Fault{Hang: true})
+		pass(time.Until(ts.Status().RefreshAt) + time.Second) // it hangs now
+		box.RevokeAll()
+		res, err := ts.Client().Do(get(t, box.URL+"/me"))
+		if err != nil || res.StatusCode != 200 {
+			t.Fatalf("got %v and %v, want 200: the server can be asked once the old call is over", res, err)
+		}
+		if calls := box.Counts(); calls.Refreshes != 2 || calls.Creates != 2 {
+			t.Errorf("got %d refreshes and %d sign-ins, want the one that hung, the question, and a second sign-in", calls.Refreshes, calls.Creates)
+		}
+	})
+}

@@ -82,6 +82,7 @@
 //	no judgement, it lives  ask, create, refresh        due on the retry schedule; good again, if it was doubted,
 //	                                                    and an outage until then, so that no rejection asks earlier;
 //	                                                    but of what is suspect nobody gets anything
+//	… rejected meanwhile    create, refresh             doubted still: the call says nothing of that
 //	no judgement            ask, create, refresh        an outage; callers are told unless one can wait for its end
 //	done                    delete                      nothing is held; NotBefore is now
 //	gone: a 401             delete                      over; the other session, if one lives, else as done

@@ -242,13 +242,19 @@ func (m *step) failed(kind EventKind, done Op) Op {
 			wait = max(retry, in.RetryAfter)
 		}
 		m.attemptFailed(kind, done, wait)
-		switch {
-		case m.Trust == Doubted && in.Outcome != Local: // it is asked about again on the schedule, and not at each rejection (T11)
-			m.Outage = &Outage{Since: m.now, Until: m.now.Add(wait), Err: in.Err, Count: 1}
-		case in.RetryAfter > 0:
-			m.Outage = &Outage{Since: m.now, Until: m.now.Add(in.RetryAfter), Err: in.Err, Count: 1}
+		m.Due, m.Way.Planned = m.now.Add(wait), false
+		trust, rests := Good, in.RetryAfter
+		switch before := m.Way.Overtaken && done.Kind != Idle; {
+		case m.Trust != Doubted || in.Outcome == Local:
+		case before && in.RetryAfter == 0: // the call began before the doubt, and says nothing of it
+			trust = Doubted
+		default: // it is asked about again on the schedule, and not at each rejection (T11)
+			rests = wait
 		}
-		m.Trust, m.Due, m.Way.Planned = Good, m.now.Add(wait), false
+		if rests > 0 {
+			m.Outage = &Outage{Since: m.now, Until: m.now.Add(rests), Err: in.Err, Count: 1}
+		}
+		m.Trust = trust
 		return m.tell(in.RetryAfter > 0)
 	}
 	m.Way.Planned = false

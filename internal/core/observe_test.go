@@ -174,20 +174,22 @@ func (o *observer) ended(op Op) {
 		}
 	}
 	held := number(o.before.Held)
+	// A call that began before a rejection and failed says nothing of it.
+	beside := op.Kind != Ask && in.Outcome != OK && in.RetryAfter == 0 && !(in.Outcome == Lost && o.before.Held.State != "")
 	if op.Kind == Refresh {
 		n := number(op.Session)
 		g.judged |= only(n)
 		if in.Outcome == OK {
 			g.barred &^= only(n)
 		}
-		if in.Outcome != Refused {
+		if in.Outcome != Refused && !(g.overtaken && beside) {
 			g.doubted &^= only(n) &^ g.barred
 		}
 		if in.Outcome != OK || o.slides { // it may be asked about again, later
 			g.asked &^= only(n)
 		}
 	}
-	if in.Outcome != OK && !(op.Kind == Refresh && in.Outcome == Refused) {
+	if in.Outcome != OK && !(op.Kind == Refresh && in.Outcome == Refused) && !(g.overtaken && beside) {
 		g.doubted &^= only(held) &^ g.barred // nothing has judged it (T11)
 	}
 	if in.RetryAfter > 0 {
@@ -198,7 +200,7 @@ func (o *observer) ended(op Op) {
 		switch doubted := o.before.Trust == Doubted; {
 		case !o.before.held(o.w.now) && in.Outcome != Lost:
 			g.hold = 1
-		case doubted && o.before.held(o.w.now) && !(in.Outcome == Lost && o.before.Held.State != ""): // it is kept until the schedule of T7 has it asked about again (T11)
+		case doubted && !(g.overtaken && beside) && o.before.held(o.w.now) && !(in.Outcome == Lost && o.before.Held.State != ""): // it is kept until the schedule of T7 has it asked about again (T11)
 			wait := time.Minute + time.Minute/5
 			if end := o.before.Held.Expires; end != 0 {
 				wait = min(wait, end.Sub(o.w.now)/4)

@@ -66,6 +66,16 @@ var planted = []struct{ name, file, right, wrong string }{
 		`return Op{}`,
 	},
 	{
+		"what was asked in vain is asked again at each rejection", "judge.go",
+		`rests = wait`,
+		`rests = 0`,
+	},
+	{
+		"the failure of a call from before a rejection is an answer to it", "judge.go",
+		`trust = Doubted`,
+		`trust = Good`,
+	},
+	{
 		"a call is made before the end of Retry-After", "judge.go",
 		`wait := max(retry, in.RetryAfter)`,
 		`wait := retry`,
