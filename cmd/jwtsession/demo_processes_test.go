@@ -126,14 +126,15 @@ func TestWhatTheDemosProcessesLackIsSaidInOneLine(t *testing.T) {
 }
 
 func TestTheDemoDrawsALineForEachProcess(t *testing.T) {
-	output := onTerminal(t, 100, nil, "--processes 3")
+	t.Parallel()
+	output := onTerminal(t, 100, 40, nil, "--processes 3")
 	const moves = "\x1b[9A" // an empty line, the axis, three processes, the API with its figures, and what the signs mean
 	for _, want := range []string{moves, "process 3", "━", "adopted", "\x1b[?25h", "1 sign-ins, 0 refreshes"} {
 		if !strings.Contains(output, want) {
 			t.Errorf("got no %q in:\n%q", want, output)
 		}
 	}
-	if output := onTerminal(t, 100, nil, "--processes 33"); strings.Contains(output, "\x1b") {
-		t.Errorf("got a picture of more than 40 lines on 40, want none:\n%q", output[:min(len(output), 500)])
+	if output := onTerminal(t, 100, 9, nil, "--processes 3"); strings.Contains(output, "\x1b") {
+		t.Errorf("got a picture of ten lines on nine, want none:\n%q", output[:min(len(output), 500)])
 	}
 }

@@ -118,7 +118,7 @@ func TestCtrlCInTheMiddleOfTheOutageEndsTheDemoAtOnce(t *testing.T) {
 }
 
 // onTerminal runs the demo for a second on a terminal of that width.
-func onTerminal(t *testing.T, width int, environment []string, args string) string {
+func onTerminal(t *testing.T, width, height int, environment []string, args string) string {
 	t.Helper()
 	if _, err := exec.LookPath("script"); err != nil || runtime.GOOS != "linux" {
 		if os.Getenv("CI") != "" && runtime.GOOS == "linux" {
@@ -130,7 +130,7 @@ func onTerminal(t *testing.T, width int, environment []string, args string) stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := fmt.Sprintf("stty cols %d rows 40; exec '%s' demo --duration 1200ms %s", width, binary, args)
+	command := fmt.Sprintf("stty cols %d rows %d; exec '%s' demo --duration 1200ms %s", width, height, binary, args)
 	cmd := exec.Command("script", "-qec", command, "/dev/null")
 	cmd.Env = append(append(os.Environ(), "TERM=xterm-256color", "NO_COLOR="), environment...)
 	output, err := cmd.Output()
@@ -157,7 +157,7 @@ func TestTheDemoDrawsOnTerminalsAlone(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			output := onTerminal(t, c.width, c.environment, c.args)
+			output := onTerminal(t, c.width, 40, c.environment, c.args)
 			got := ""
 			for _, part := range []string{moves, colours, strip} {
 				if strings.Contains(output, part) {

@@ -23,9 +23,10 @@ func TestFiftyTokensFromAShellMakeOneSignIn(t *testing.T) {
 	code, stdout, stderr := finish(t, shell)
 	tokens := strings.Fields(stdout)
 	distinct := len(slices.Compact(slices.Sorted(slices.Values(tokens))))
-	// Who got no processor in the time that a cache has says that it did without.
-	alone := strings.Count(stderr, "warning: the cache is done without")
-	if code != exitOK || strings.Count(stderr, "\n") != alone || len(tokens) != 50 || distinct > 1+alone {
+	// Who got no processor in the time that a cache has says that it did without. That
+	// happens to a few, on a machine with other work.
+	alone := strings.Count(stderr, ": no answer within ")
+	if code != exitOK || strings.Count(stderr, "\n") != alone || alone > 5 || len(tokens) != 50 || distinct > 1+alone {
 		t.Errorf("got code %d, stderr %q and %d tokens, %d of them distinct; want 50 times the same", code, stderr, len(tokens), distinct)
 	}
 	if calls := b.calls(t); calls[sessiontest.OpCreate] != distinct || len(calls) != 1 {
