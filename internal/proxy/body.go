@@ -30,7 +30,6 @@ const (
 
 var (
 	errBodyStalled = errors.New("the client stopped sending the body")
-	errBodyEnd     = errors.New("the end of the body cannot be read beside the requests that follow it")
 	errBodyTaken   = errors.New("the answer has been written: the body is not for sending any more")
 )
 
@@ -85,7 +84,7 @@ func (b *body) read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	b.begun = true
-	n, err = b.contained(p)
+	n, err = b.from.Read(p)
 	if b.left >= 0 {
 		b.left -= int64(n)
 	}
@@ -105,19 +104,6 @@ func (b *body) read(p []byte) (n int, err error) {
 		b.progress()
 	}
 	return n, err
-}
-
-// contained reads, and makes an error of a panic of net/http's: where a client
-// sends requests without waiting for the answers it may be reading ahead already
-// when a body ends, and panics in the goroutine that reads it, which may be none of
-// the server's (golang/go#68560).
-func (b *body) contained(p []byte) (n int, err error) {
-	defer func() {
-		if recover() != nil {
-			n, err = 0, errBodyEnd
-		}
-	}()
-	return b.from.Read(p)
 }
 
 // Close does nothing: see [body].

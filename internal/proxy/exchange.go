@@ -130,7 +130,8 @@ func (e *exchange) closeAfter(linger time.Duration) {
 	}
 }
 
-// isUpgrade reports whether the client asks for WebSocket's protocol.
+// isUpgrade reports whether the client asks for WebSocket's protocol. Who does has
+// no body (RFC 6455, section 4.1), which would have to be read beside what follows.
 func (e *exchange) isUpgrade() bool {
-	return e.ProtoMajor == 1 && isListed(e.Request.Header["Connection"], "Upgrade") && strings.EqualFold(e.Request.Header.Get("Upgrade"), "websocket")
+	return e.ProtoMajor == 1 && e.body == nil && isListed(e.Request.Header["Connection"], "Upgrade") && strings.EqualFold(e.Request.Header.Get("Upgrade"), "websocket")
 }

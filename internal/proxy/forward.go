@@ -234,6 +234,13 @@ func (p *passage) explain(ctx context.Context, err error) {
 	if f.status >= 500 {
 		p.complain(p.base.Host, err)
 	}
+	p.failInstead(f)
+}
+
+// failInstead answers with a failure in place of the API's answer. A connection
+// with a body on it that was not read to its end must not go on: net/http would
+// read the rest after the handler, beside the request that follows.
+func (p *passage) failInstead(f *failure) {
 	if p.body != nil && !p.body.finish() {
 		p.closeAfter(longestLinger)
 	}

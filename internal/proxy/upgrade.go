@@ -15,7 +15,7 @@ func (p *passage) upgrade(res *http.Response) {
 	p.mu.Unlock()
 	api, isConn := res.Body.(io.ReadWriteCloser)
 	if !isConn || !p.config.AllowUpgrade || !p.isUpgrade() || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
-		p.fail(&failure{http.StatusBadGateway, "protocol", "The API switched to a protocol that it was not asked for.", 0})
+		p.failInstead(&failure{http.StatusBadGateway, "protocol", "The API switched to a protocol that it was not asked for.", 0})
 		return
 	}
 	header := http.Header{}

@@ -18,6 +18,43 @@ import (
 
 const websocket = "GET /socket HTTP/1.1\nHost: HOST\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n"
 
+// P2: net/http would read the rest of the body when the handler is over, and then
+// panic at the end of the next one, which here has come already.
+func TestAProtocolThatNobodyAskedForEndsAConnectionWithABodyOnIt(t *testing.T) {
+	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		io.WriteString(buffered, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		buffered.Flush()
+	})
+	p := a.running(t)
+	conn, reader := dial(t, p)
+	post(t, p, conn, "POST /a HTTP/1.1\nHost: HOST\nTransfer-Encoding: chunked\n\na\n0123456789\n")
+	next(t, reader).expect(t, "101 to a POST", 502, "protocol")
+	if _, err := reader.ReadByte(); err != io.EOF {
+		t.Errorf("got %v, want the end of a connection with a body on it that nobody has read", err)
+	}
+}
+
+// RFC 6455 has a GET without a body.
+func TestARequestWithABodyIsNoHandshakeOfAWebSocket(t *testing.T) {
+	asked := make(chan string, 1)
+	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("Upgrade") })
+	p := a.running(t, func(c *Config) { c.AllowUpgrade = true })
+	conn, reader := dial(t, p)
+	post(t, p, conn, strings.Replace(websocket, "\n\n", "\nContent-Length: 1\n\nx", 1))
+	if got := next(t, reader); got.status != 200 {
+		t.Errorf("got %d %q, want the API's answer", got.status, got.text)
+	}
+	if got := <-asked; got != "" {
+		t.Errorf("the API was asked for %q, want no other protocol", got)
+	}
+}
+
 func TestAWebSocketPassesSignedIn(t *testing.T) {
 	signedIn := make(chan bool, 1)
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
