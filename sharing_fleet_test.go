@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -89,6 +90,36 @@ func TestFiftySourcesAndASlowSignInMakeOneSignInAndFiftyTokens(t *testing.T) {
 				expectCalls(t, box, c.creates, 0, 0)
 			}, sessiontest.WithLatency(c.latency))
 		})
+	}
+}
+
+// T9, T18: the wait for the lease is not a caller's own time, but once, and not
+// after each attempt that failed.
+func TestWhoSharesIsToldInTimeThatTheServerDoesNotAnswer(t *testing.T) {
+	const attempt = DefaultTimeout * 2 / 3
+	for name, fault := range map[string]sessiontest.Fault{
+		"it hangs":                  {Hang: true},
+		"it breaks off, after 12 s": {Drop: true, Delay: 12 * time.Second},
+		"it is slow, and not well":  {Status: 503, Delay: 3 * time.Second},
+	} {
+		for _, n := range []int{1, 50} {
+			t.Run(fmt.Sprintf("%s, %d", name, n), func(t *testing.T) {
+				inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+					fleet := openFleet(t, n, box)
+					box.Inject(sessiontest.OpCreate, -1, fault)
+					want := DefaultTimeout
+					if n > 1 {
+						want += attempt
+					}
+					together(n, func(i int) {
+						var err error
+						if waited := took(func() { _, err = fleet[i].Token() }); err == nil || waited > want {
+							t.Errorf("source %d got error %v after %v, want one within %v", i, err, waited, want)
+						}
+					})
+				})
+			})
+		}
 	}
 }
 

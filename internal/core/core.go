@@ -74,8 +74,9 @@
 //	a session               …                           held and good; due is drawn; an outage ends, and after a
 //	                                                    sign-in the rest of these credentials
 //	no later expiry         refresh, held good          the chain has ended: sign in, callers keep the token
+//	refused                 refresh, held doubted, or
+//	                        rejected before it was kept over: sign in
 //	refused                 refresh, good or suspect    the chain has ended: sign in, callers keep a good token
-//	refused                 refresh, held doubted       over: sign in
 //	refused                 create                      the credentials rest: 1 to 15 minutes
 //	lost: sent, no answer   refresh that sent a State   the chain has ended (it must not be sent twice): sign in;
 //	                                                    what lives is good again; others are told
@@ -207,6 +208,7 @@ type Pursuit struct {
 	Asked     bool   // the provider has been
 	Looked    bool   // into the cache
 	Leased    bool   // the entry's lease is held
+	Waited    bool   // for the lease, which is not its own time: a call has all of an attempt's (T18)
 	Alone     bool   // the cache is done without
 	Found     Session
 	Overtaken bool   // a rejection came while a call was under way

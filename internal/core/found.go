@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-func (m *step) locked() Op {
+func (m *step) locked(began Moment) Op {
 	w := m.Way
+	w.Waited = m.now.Sub(began) >= lookEvery
 	switch {
 	case m.in.Outcome == OK:
 		w.Leased, w.Looked = true, true
-		w.Until = max(w.Until, m.now.Add(m.attempt())) // the wait for it was not its own
 		m.read()
 		return Op{}
 	case m.in.Outcome == Changed: // of a crowd that waits, only one needs the lease (T18)
@@ -22,7 +22,6 @@ func (m *step) locked() Op {
 	}
 	m.cacheFailed()
 	w.Alone = true
-	w.Until = max(w.Until, m.now.Add(m.attempt()))
 	return Op{Kind: Load} // once more (T18)
 }
 

@@ -14,7 +14,7 @@ func (m *step) judge(done Op) Op {
 		w.Looked = true
 		m.read()
 	case Lock:
-		return m.locked()
+		return m.locked(done.Began)
 	case Create, Refresh:
 		return m.answered(done)
 	case Delete:
@@ -127,8 +127,8 @@ func (m *step) answered(done Op) Op {
 		return Op{}
 	case renews && same && m.in.Outcome == Refused:
 		m.attemptFailed(failure, done, 0)
-		m.Way.Until = max(m.Way.Until, m.now.Add(m.attempt())) // the sign-in that follows is another operation
-		if m.Trust == Doubted {
+		m.Way.Until = max(m.Way.Until, m.now.Add(m.attempt()))                    // the sign-in that follows is another operation
+		if m.Trust == Doubted || m.Trust == Good && m.Held.Issued < m.NotBefore { // it was doubted, and kept (T11)
 			m.Trust, m.Due = Over, 0
 		} else {
 			m.Held.Ended, m.Way.Planned = true, true

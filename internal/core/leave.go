@@ -32,7 +32,7 @@ func (m *step) leave() Op {
 		return Op{Kind: Remove}
 	case newest.Token == "" && w.Deleted:
 		return m.left()
-	case m.now >= w.Until:
+	case m.now >= w.Until && !w.Waited:
 		return m.stay(Answer{Err: cmp.Or(w.Err, ErrTimeout)})
 	case m.now < w.After:
 		return m.sleep(w.After)

@@ -361,7 +361,7 @@ func (x *explorer) sourceKey(s *source, leased bool) uint64 {
 		b = append(appendMoments(b, r.Until), byte(r.Count), r.Of[0])
 	}
 	if w := st.Way; w != nil {
-		b = append(b, byte(w.Op.Kind), byte(w.Op.How), bits8(w.Planned, w.Asked, w.Looked, w.Leased, w.Alone, w.Overtaken, w.Deleted, w.Err != nil))
+		b = append(b, byte(w.Op.Kind), byte(w.Op.How), bits8(w.Planned, w.Asked, w.Looked, w.Leased, w.Alone, w.Overtaken, w.Deleted, w.Err != nil), bits8(w.Waited))
 		b = appendMoments(b, w.Until, w.After, w.Op.Until, w.Op.Began)
 		b = appendSession(appendSession(b, w.Found), w.Op.Session)
 		if n := w.Op.Notice; n != nil {

@@ -256,7 +256,10 @@ func (m *step) call(o Op) Op {
 	if m.usable() && m.Held.Expires != 0 && o.Kind != Delete {
 		limit = min(limit, max(m.Held.Expires.Sub(m.now)/2, shortestAttempt))
 	}
-	o.Until = min(m.now.Add(limit), m.Way.Until)
+	o.Until = m.now.Add(limit)
+	if !m.Way.Waited {
+		o.Until = min(o.Until, m.Way.Until)
+	}
 	m.Way.Overtaken = false
 	return o
 }

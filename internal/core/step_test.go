@@ -150,6 +150,8 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 	}
 	overtaken := during(Refresh, live)
 	overtaken.Overtaken = true
+	planned := during(Refresh, live)
+	planned.Planned = true
 	away := Input{Kind: Done, Outcome: Away, Err: errAway}
 	ended := func(t *testing.T, s State) {
 		if !s.Held.Ended {
@@ -171,6 +173,7 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 			},
 		},
 		{name: "no, to a refresh of what is good", state: State{Held: live, Trust: Good, Way: during(Refresh, live)}, in: Input{Kind: Done, Outcome: Refused, Err: errRefused}, begins: Create, trust: Good, check: ended},
+		{name: "no, to a refresh of what was doubted and is kept", state: State{Held: live, Trust: Good, NotBefore: live.Issued + 1, Way: planned}, in: Input{Kind: Done, Outcome: Refused, Err: errRefused}, begins: Create, trust: Over},
 		{name: "no, to a refresh of what is doubted", state: State{Held: live, Trust: Doubted, Want: true, Way: during(Refresh, live)}, in: Input{Kind: Done, Outcome: Refused, Err: errRefused}, begins: Create, trust: Over},
 		{
 			name: "no, to a sign-in", state: State{Want: true, Way: during(Create, Session{})}, in: Input{Kind: Done, Outcome: Refused, Err: errRefused}, woken: true, wakes: errRefused,
