@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -27,6 +28,8 @@ type call struct {
 	address string // the worker's
 	status  int    // zero: it was not answered, or in part
 	wait    time.Duration
+
+	isLeft atomic.Bool // by who asked: it has run out of time
 }
 
 // front is the API of a fleet: a box, before which each call is noted.
@@ -91,6 +94,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := &answer{ResponseWriter: w, slow: time.Duration(f.slow.Load())}
 	f.judge.began(c)
+	defer context.AfterFunc(r.Context(), func() { c.isLeft.Store(true) })()
 	whole := false
 	defer func() {
 		c.End = time.Now()

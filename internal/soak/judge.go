@@ -138,7 +138,7 @@ func (j *judge) began(c *call) {
 func (j *judge) unexplained(c, last *call) string {
 	now := c.Begin
 	for _, b := range j.calls {
-		if b.End.IsZero() && b.op == c.op && !j.learns(c) && !j.lately(now, apart, store) && !j.lately(now, recently, network, answers, process) {
+		if b.End.IsZero() && !b.isLeft.Load() && b.op == c.op && !j.learns(c) && !j.lately(now, apart, store) && !j.lately(now, recently, network, answers, process) {
 			return "another one is under way, by the worker at " + b.address
 		}
 	}

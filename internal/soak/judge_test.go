@@ -76,6 +76,18 @@ func TestWhatEventsDoNotExplainIsBroken(t *testing.T) {
 			s.refreshes(one, 18)
 		}, ""},
 		{"two sign in", func(s *seen) { s.signsIn(one, 0); s.signsIn(other, 1) }, "a sign-in"},
+		{"one refreshes while the other does", func(s *seen) {
+			s.signsIn(one, 0)
+			s.began(&call{span: span{Begin: at(9)}, op: sessiontest.OpRefresh, address: one})
+			s.refreshes(other, 10)
+		}, "another one is under way"},
+		{"one refreshes after the other has given it up", func(s *seen) {
+			s.signsIn(one, 0)
+			c := &call{span: span{Begin: at(9)}, op: sessiontest.OpRefresh, address: one}
+			s.began(c)
+			c.isLeft.Store(true)
+			s.refreshes(other, 10)
+		}, ""},
 		{"two sign in at once", func(s *seen) {
 			s.began(&call{span: span{Begin: at(0)}, op: sessiontest.OpCreate, address: one})
 			s.began(&call{span: span{Begin: at(0.1)}, op: sessiontest.OpCreate, address: other})
