@@ -38,12 +38,16 @@ type Collector struct {
 	source   atomic.Pointer[jwtsession.TokenSource]
 }
 
-var operations = map[jwtsession.EventKind]string{
-	jwtsession.EventSignInFailed:  "sign_in",
-	jwtsession.EventRefreshFailed: "refresh",
-	jwtsession.EventRevokeFailed:  "revoke",
-	jwtsession.EventCacheFailed:   "cache",
-}
+// The labels of failures.
+var (
+	kinds      = []string{"credentials", "token", "throttled", "server", "answer", "network"}
+	operations = map[jwtsession.EventKind]string{
+		jwtsession.EventSignInFailed:  "sign_in",
+		jwtsession.EventRefreshFailed: "refresh",
+		jwtsession.EventRevokeFailed:  "revoke",
+		jwtsession.EventCacheFailed:   "cache",
+	}
+)
 
 // New returns a collector whose counts are zero. The labels, of which there may
 // be none, tell the sources of one program apart.
@@ -59,8 +63,14 @@ func New(labels prometheus.Labels) *Collector {
 			jwtsession.EventRejected:  counter("rejections_total", "Tokens that the API rejected before they expired."),
 		},
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: "jwtsession", Name: "failures_total", Help: "Attempts that failed, by operation and kind.", ConstLabels: labels,
+			Namespace: "jwtsession", Name: "failures_total", ConstLabels: labels,
+			Help: "Attempts that failed, by operation (sign_in, refresh, revoke, cache) and kind (credentials: refused; token: refused; throttled; server: its fault; answer: not usable; network).",
 		}, []string{"operation", "kind"}),
+	}
+	for _, operation := range operations { // a rate needs the zero that it began at
+		for _, kind := range kinds {
+			c.failures.WithLabelValues(operation, kind)
+		}
 	}
 	c.expiry = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "jwtsession", Name: "expiry_seconds", Help: "Seconds until the session expires; 0 without a live session, +Inf if its expiry is not known.", ConstLabels: labels,

@@ -68,6 +68,11 @@ type target struct {
 	counts *sessionMetrics
 }
 
+func (t *target) use(source *jwtsession.TokenSource) {
+	t.source.Store(source)
+	t.counts.Watch(source)
+}
+
 // Listen opens a proxy's address. Nothing is answered until Serve; one of Serve
 // and Close must follow.
 func Listen(config Config) (*Proxy, error) {
@@ -94,8 +99,7 @@ func Listen(config Config) (*Proxy, error) {
 		if t.counts == nil {
 			return nil, errors.New("proxy: the Metrics are not of the APIs' names")
 		}
-		t.source.Store(api.Source)
-		t.counts.watch(t.source.Load)
+		t.use(api.Source)
 		p.targets = append(p.targets, t)
 	}
 	listener, hosts, err := listen(config)
@@ -147,7 +151,7 @@ func (p *Proxy) URL() string { return p.url }
 func (p *Proxy) Replace(name string, source *jwtsession.TokenSource) {
 	for _, t := range p.targets {
 		if t.name == name {
-			t.source.Store(source)
+			t.use(source)
 		}
 	}
 }
