@@ -208,6 +208,9 @@ func (o *observer) ended(op Op) {
 			g.hold, g.kept = 1, max(g.kept, int8((max(wait, in.RetryAfter)+o.unit()-1)/o.unit()))
 		}
 	case Refused:
+		if op.Kind == Refresh && o.before.Trust == Good && o.after.Trust == Over { // what was kept after a rejection: a sign-in answers that now
+			g.rejected = true
+		}
 		if op.Kind == Create {
 			c := o.before.Credentials[0]
 			g.refusals[c]++

@@ -145,7 +145,7 @@ func (j *judge) unexplained(c, last *call) string {
 	if last == nil || j.learns(c) {
 		return ""
 	}
-	age := now.Sub(last.End)
+	age := now.Sub(last.Begin) // when its life began, for all that a worker knows (E3)
 	if c.op == sessiontest.OpRefresh {
 		spurious := j.troubled(now.Add(-recently), now, func(t *trouble) bool { return t.kind.name == "spurious 401" })
 		if age > life*55/100 || spurious || j.rejectedSince(last) ||

@@ -88,6 +88,13 @@ func TestWhatEventsDoNotExplainIsBroken(t *testing.T) {
 			c.isLeft.Store(true)
 			s.refreshes(other, 10)
 		}, ""},
+		{"what was long in coming is due sooner", func(s *seen) {
+			s.signsIn(one, 0)
+			c := &call{span: span{Begin: at(9)}, op: sessiontest.OpRefresh, address: one, status: 200}
+			s.began(c)
+			c.End = at(11.5)
+			s.refreshes(other, 17.5)
+		}, ""},
 		{"two sign in at once", func(s *seen) {
 			s.began(&call{span: span{Begin: at(0)}, op: sessiontest.OpCreate, address: one})
 			s.began(&call{span: span{Begin: at(0.1)}, op: sessiontest.OpCreate, address: other})
