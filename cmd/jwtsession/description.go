@@ -1,10 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -102,15 +102,21 @@ func (d description) String() string {
 	return b.String()
 }
 
-// quoteTOML is a text as TOML has it: as it is, where it has lines or quotes.
+// quoteTOML is a text as TOML has it: as it is, where it has lines or quotes and
+// nothing stands against that.
 func quoteTOML(s string) string {
+	plain := !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' || r == 0x7f })
 	switch {
-	case strings.Contains(s, "\n"):
+	case plain && strings.Contains(s, "\n") && !strings.Contains(s+"'", "'''"):
 		return "'''\n" + s + "'''"
-	case strings.Contains(s, `"`):
+	case plain && strings.Contains(s, `"`) && !strings.ContainsAny(s, "'\n"):
 		return "'" + s + "'"
 	}
-	return strconv.Quote(s)
+	var b strings.Builder
+	encoder := json.NewEncoder(&b) // all of whose escapes TOML has, too
+	encoder.SetEscapeHTML(false)
+	encoder.Encode(s)
+	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\x7f", `\u007f`)
 }
 
 // readDescription reads a file with a description and nothing else.
