@@ -26,7 +26,7 @@ type call struct {
 	span
 	op      sessiontest.Op
 	address string // the worker's
-	status  int    // zero: it was not answered, or in part
+	status  int    // zero: it was not answered, or in part, or to nobody
 	wait    time.Duration
 
 	isLeft atomic.Bool // by who asked: it has run out of time
@@ -98,7 +98,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	whole := false
 	defer func() {
 		c.End = time.Now()
-		if whole {
+		if whole && !c.isLeft.Load() {
 			c.status = answer.status
 		}
 		seconds, _ := strconv.Atoi(w.Header().Get("Retry-After"))
