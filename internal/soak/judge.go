@@ -246,6 +246,7 @@ func (j *judge) failed(address string, f failed) {
 	case f.Status == 401 && explained(recently, of(rejection)) && explained(recently, of(network, answers, store, process)):
 	case strings.Contains(f.Error, "jwtsession:") && explained(aftermath, of(network, answers)):
 	case f.Status == 0 && explained(aftermath, of(rejection)) && explained(aftermath, of(network, answers)): // it waited for a session
+	case f.Status == 0 && explained(aftermath, of(rejection)) && explained(life, kindIs("slow")): // the 401 was late, and a session call, which comes once in a life, slow
 	case explained(time.Second, func(t *trouble) bool { return t.address == address }):
 	case f.Status == 0 && slices.ContainsFunc(j.stalls, func(s span) bool {
 		return s.overlaps(f.Begin, f.End) && s.End.Sub(s.Begin) > 500*time.Millisecond

@@ -221,6 +221,15 @@ func TestWhatEventsDoNotExplainIsBroken(t *testing.T) {
 			s.trouble("error", 1, 2, "")
 			s.fails(one, 1.5, 1.6, 401, "")
 		}, ""},
+		{"a request takes too long after a log-out", func(s *seen) {
+			s.trouble("log-out", 1, 2, "")
+			s.fails(one, 1.5, 4.5, 0, "timeout")
+		}, "a request"},
+		{"a request takes too long after a log-out, and the sign-in is slow", func(s *seen) {
+			s.trouble("slow", 0, 0.5, "")
+			s.trouble("log-out", 1, 2, "")
+			s.fails(one, 1.5, 4.5, 0, "timeout")
+		}, ""},
 		{"another worker was stopped", func(s *seen) {
 			s.trouble("stop", 1, 2, other)
 			s.fails(one, 1.5, 1.6, 0, "timeout")
