@@ -251,3 +251,16 @@ func TestEveryFieldIsPartOfTheIdentity(t *testing.T) {
 		seen[e.Identity()] = true
 	}
 }
+
+func TestAnAPIMayHaveALogOutAndNoRefreshAndRejectWithAnyStatusOfARefusal(t *testing.T) {
+	e, err := Parse(Description{SignIn: "POST /login", LogOut: "DELETE /login", Token: "token", Rejects: []int{300, 599}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Refresh != nil || e.LogOut == nil {
+		t.Errorf("got a refresh: %v, and a log-out: %v; want the latter alone", e.Refresh != nil, e.LogOut != nil)
+	}
+	if !e.Rejects(300) || !e.Rejects(599) {
+		t.Error("300 and 599 reject nothing, want them to")
+	}
+}
