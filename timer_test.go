@@ -30,7 +30,7 @@ func TestARefreshFallsDueInTheSamePartOfALifeOfAnyLength(t *testing.T) {
 				// A token's expiry has whole seconds.
 				low, high := (life-time.Second)*earliestRefresh/100, life*latestRefresh/100
 				if earliest < low || latest > high {
-					t.Errorf("refreshes fall due from %v to %v, want from %v to %v", earliest, latest, low, high)
+					t.Errorf("refreshes fall due from %v to %v, want from %v to %v (T2, which fixture_test.go states)", earliest, latest, low, high)
 				}
 				if spread := latest - earliest; spread < life*8/100 {
 					t.Errorf("200 sources refresh within %v of each other, want them spread over nearly %v", spread, life/10)

@@ -204,8 +204,8 @@ func (r *rig) fiveLives(first, second *jwtsession.TokenSource) {
 			r.t.Fatalf("life %d: there was no %s within %v", n, op, r.life)
 		}
 		synctest.Wait()
-		if lived := time.Since(start); n > 1 && lived < r.life*6/10 {
-			r.t.Errorf("life %d: it took %v, of %v", n, lived, r.life)
+		if lived := time.Since(start); n > 1 && lived < r.life/2 {
+			r.t.Errorf("life %d: it took %v, of %v; want at least half, whatever the window of T2 is", n, lived, r.life)
 		}
 		r.works(first, "in another life")
 		r.works(second, "a second source in another life")

@@ -70,13 +70,17 @@ func TestASessionThatHardlyLivesSlowsDownTheNextCall(t *testing.T) {
 		{500 * time.Millisecond, 2 * second, second, 1, 2},
 		{500 * time.Millisecond, 64 * second, second, 9, 10},
 		{second, 0, second, 3, 0},
-		{10 * second, 0, 7500 * time.Millisecond, 3, 0},
+		{10 * second, 0, dueOf(10 * second), 3, 0},
 	} {
 		brought := Session{Token: "t", Issued: noon, Expires: noon.Add(l.life)}
 		got, _ := Step(&rules, State{Want: true, Short: l.short, Way: during(Create, Session{})}, Input{Kind: Done, Session: brought, Draw: 0.5}, noon)
-		if got.Short != l.want || got.Due != noon.Add(l.due) || l.pace != 0 && got.Pace != noon.Add(l.pace) || l.pace == 0 && got.Pace != 0 {
+		pace := time.Duration(0)
+		if got.Pace != 0 {
+			pace = got.Pace.Sub(noon)
+		}
+		if got.Short != l.want || got.Due != noon.Add(l.due) || pace != l.pace {
 			t.Errorf("a life of %v after %d that were short: got the %d. short one, due after %v, a pause of %v; want %d, %v, %v",
-				l.life, l.short, got.Short, got.Due.Sub(noon), got.Pace.Sub(noon), l.want, l.due, l.pace)
+				l.life, l.short, got.Short, got.Due.Sub(noon), pace, l.want, l.due, l.pace)
 		}
 	}
 }

@@ -35,6 +35,9 @@ var (
 )
 
 // during is a pursuit with an operation under way.
+// dueOf is when in a life a refresh falls due that is drawn in the middle (T2).
+func dueOf(life time.Duration) time.Duration { return life * 75 / 100 }
+
 func during(k Kind, s Session) *Pursuit {
 	return &Pursuit{Op: Op{Kind: k, Session: s}, Until: noon.Add(20 * time.Second), Asked: true, Looked: true}
 }
@@ -167,8 +170,8 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 		{
 			name: "a session", state: State{Want: true, Failures: 3, Outage: &Outage{}, Refusals: []Refusal{{}}, Way: during(Create, Session{})}, in: Input{Kind: Done, Session: newer}, woken: true, trust: Good,
 			check: func(t *testing.T, s State) {
-				if s.Outage != nil || s.Refusals != nil || s.Failures != 0 || s.Due != newer.Issued.Add(45*time.Minute) {
-					t.Errorf("expected a refresh after 45 minutes and no trouble, got %v and %+v", s.Due.Sub(newer.Issued), s)
+				if s.Outage != nil || s.Refusals != nil || s.Failures != 0 || s.Due != newer.Issued.Add(dueOf(time.Hour)) {
+					t.Errorf("expected a refresh after %v and no trouble, got %v and %+v", dueOf(time.Hour), s.Due.Sub(newer.Issued), s)
 				}
 			},
 		},
