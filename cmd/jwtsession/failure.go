@@ -50,6 +50,8 @@ func (a *account) explain(err error) error {
 		return advise(0, "if it is your own server, name a file with its certificate with --ca-file")
 	case errors.As(err, &name):
 		return advise(0, "check %s", where)
+	case isAnswer && a.endsWithSignIn():
+		return advise(0, "the path of a sign-in is added to %s: leave it out there", where)
 	case errors.Is(err, jwtsession.ErrInvalidCredentials):
 		return advise(0, "%s", a.credentialsFrom())
 	case errors.Is(err, jwtsession.ErrOneTimeCode):
@@ -62,6 +64,12 @@ func (a *account) explain(err error) error {
 		return advise(0, "check the network and %s", where)
 	}
 	return err
+}
+
+// endsWithSignIn reports whether the base URL has what the protocol adds to it.
+func (a *account) endsWithSignIn() bool {
+	line := strings.Fields(a.protocol.text().SignIn)
+	return len(line) > 1 && strings.HasSuffix(strings.TrimRight(a.baseURL.value, "/"), line[1])
 }
 
 // credentialsFrom says where all is from that was sent to sign in.

@@ -31,6 +31,8 @@ func TestEachOfANewcomersMistakesGetsTheLineThatHelps(t *testing.T) {
 			[]string{"401", "check the e-mail address and the password", "the password that of JWTSESSION_PASSWORD"}},
 		"a wrong path": {plain, []string{"JWTSESSION_BASE_URL=http://" + strings.TrimSuffix(plainAddress, "/v1") + "/v2"}, exitFailure,
 			[]string{"404", "check the base URL", "; it is http://", "/v2 (JWTSESSION_BASE_URL)"}},
+		"a path too much": {plain, []string{"JWTSESSION_BASE_URL=http://" + plainAddress + "/session/"}, exitRejected,
+			[]string{"401", "the path of a sign-in is added to the base URL, http://", "(JWTSESSION_BASE_URL): leave it out there"}},
 		"a URL without a scheme": {plain, []string{"JWTSESSION_BASE_URL=api.example.com/v1"}, exitUsage,
 			[]string{"give one like https://", "(JWTSESSION_BASE_URL)"}},
 		"an unknown host": {plain, []string{"JWTSESSION_BASE_URL=https://no-such-host.invalid/v1"}, exitUnreachable,
