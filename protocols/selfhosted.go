@@ -5,13 +5,18 @@ import "github.com/jwtsession/jwtsession"
 // Portainer is a [Portainer] server. Email is the user's name. The base URL is the
 // server's, without /api.
 //
-// From the documentation. There is no refresh: a token lives for eight hours,
-// unless the server says something else.
+// From the documentation and the [source]. There is no refresh: a token lives for
+// eight hours, unless the server says something else. There is no log-out: the one
+// that the API has ends the session of the browser's cookie, and that needs a CSRF
+// token; of a Bearer token it knows nothing, and some versions (2.21.5 by
+// [issue 12457], 2.27.6 by issue 12689) drop the connection. Trap: wrong credentials are a 422. An access
+// token, sent as X-API-Key, needs no session at all.
 //
 // [Portainer]: https://docs.portainer.io/api/access
+// [source]: https://github.com/portainer/portainer/tree/develop/api/http/handler/auth
+// [issue 12457]: https://github.com/portainer/portainer/issues/12457
 var Portainer = jwtsession.Protocol{
 	SignIn: "POST /api/auth\n\n" + `{"Username": "{email}", "Password": "{password}"}`,
-	LogOut: "POST /api/auth/logout",
 	Token:  "jwt",
 }
 
