@@ -23,10 +23,15 @@ var Portainer = jwtsession.Protocol{
 // NginxProxyManager is an [Nginx Proxy Manager]. The base URL is the server's,
 // without /api.
 //
-// From the API's schema. There is no log-out. Traps: a wrong password is a 401 on
-// new servers and a 400 on old ones; users with a second factor get no token.
+// From the API's schema and the server's source (backend/internal/token.js and
+// backend/lib/error.js). There is no log-out; a token lives for a day. Traps: a wrong
+// password is a 401 on old servers and a 400 on new ones, by [issue 5454], and so is
+// an expired token; users with a second factor get no token. [NPMplus], a fork, has
+// the token in a cookie since 2026: this is not for it.
 //
 // [Nginx Proxy Manager]: https://github.com/NginxProxyManager/nginx-proxy-manager/tree/develop/backend/schema
+// [issue 5454]: https://github.com/NginxProxyManager/nginx-proxy-manager/issues/5454
+// [NPMplus]: https://github.com/ZoeyVid/NPMplus/issues/2567
 var NginxProxyManager = jwtsession.Protocol{
 	SignIn:    "POST /api/tokens\n\n" + `{"identity": "{email}", "secret": "{password}"}`,
 	Refresh:   "GET /api/tokens",
