@@ -112,8 +112,12 @@ var Directus = jwtsession.Protocol{
 // Strapi is a [Strapi] server, for a user of its plugin Users & Permissions. Email
 // is the user's name or e-mail address. The base URL is the server's, without /api.
 //
-// From the documentation. There is no refresh and no log-out: a token lives for 30
-// days, unless the server says something else. Traps: a wrong password is a 400; a
+// From the documentation, for a server with jwtManagement: 'legacy-support', which is
+// the default. There is no refresh and no log-out then: a token lives for 30 days,
+// unless the server says something else. With 'refresh' a token lives for a week, and
+// this signs in anew after it; the answer has a refreshToken besides, for POST
+// /api/auth/refresh, and POST /api/auth/logout ends all sessions of the user. Traps: a
+// wrong password is a 400; more than five sign-ins in five minutes are refused; a
 // guest that asks for what is not public gets 403 where others get 401.
 //
 // [Strapi]: https://docs.strapi.io/cms/features/users-permissions
