@@ -76,10 +76,15 @@ var GinJWTv2 = jwtsession.Protocol{
 // The base URL is the project's, so that its REST API gets the session, too. Extra
 // has apikey, the project's publishable (anon) key, which every request carries.
 //
-// From the documentation. Trap: refresh tokens are used once; the use of an older
-// one ends the session. The log-out is of this session only.
+// From the documentation and [openapi.yaml] of supabase/auth. The log-out is of this
+// session only. Traps: refresh tokens are used once; the use of an older one ends the
+// session. They [never expire] by themselves, but a project may end sessions by their
+// age or after a time without use: a week is what is counted on here. After the
+// log-out the access token is good until its exp where nobody asks Supabase's Auth.
 //
 // [Supabase]: https://supabase.com/docs/reference/self-hosting-auth/introduction
+// [openapi.yaml]: https://github.com/supabase/auth/blob/master/openapi.yaml
+// [never expire]: https://supabase.com/docs/guides/auth/sessions
 var Supabase = jwtsession.Protocol{
 	SignIn:       "POST /auth/v1/token?grant_type=password\napikey: {apikey}\n\n" + `{"email": "{email}", "password": "{password}"}`,
 	Refresh:      "POST /auth/v1/token?grant_type=refresh_token\napikey: {apikey}\n\n" + `{"refresh_token": "{refresh}"}`,
