@@ -99,11 +99,15 @@ var Supabase = jwtsession.Protocol{
 
 // Directus is a [Directus] server. The base URL is the server's.
 //
-// From the documentation. Traps: expires is in milliseconds; refresh tokens are
-// used once; who is not signed in is a guest, with the public role's rights; a
-// one-time code would go into a member otp, which users without one must not have.
+// From the documentation and the source (api/src/services/authentication.ts). Traps:
+// expires is in milliseconds; refresh tokens are used once; a log-out ends the
+// [refresh token], and the access token is good until its exp; a token signed with
+// another secret is a 403, as what is forbidden is, and only an expired one a 401; who
+// sends no token is a guest, with the public role's rights; a one-time code would go
+// into a member otp, which users without one must not have.
 //
 // [Directus]: https://directus.io/docs/api/authentication
+// [refresh token]: https://directus.io/docs/guides/auth/tokens-cookies
 var Directus = jwtsession.Protocol{
 	SignIn:       "POST /auth/login\n\n" + `{"email": "{email}", "password": "{password}", "mode": "json"}`,
 	Refresh:      "POST /auth/refresh\n\n" + `{"refresh_token": "{refresh}", "mode": "json"}`,
