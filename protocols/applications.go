@@ -139,11 +139,16 @@ var Strapi = jwtsession.Protocol{
 // the routes of its documentation, /api/token/ and /api/token/refresh/. Email is
 // the user's name.
 //
-// From the documentation. Traps: the paths end in a slash, without which Django
-// redirects; refresh tokens are used once where ROTATE_REFRESH_TOKENS and
-// BLACKLIST_AFTER_ROTATION are set, and else come with the sign-in only.
+// From the documentation. Access tokens live for five minutes and refresh tokens for
+// a day, unless the server says something else. Traps: the paths end in a slash,
+// without which Django redirects; with ROTATE_REFRESH_TOKENS each refresh brings a new
+// refresh token, with BLACKLIST_AFTER_ROTATION besides the old one is dead then, and
+// without them there is that of the sign-in only. There is no log-out, unless the
+// server has the [blacklist app] and its route: a LogOut of "POST /api/token/blacklist/"
+// with the body of Refresh then ends the refresh token.
 //
 // [Simple JWT]: https://django-rest-framework-simplejwt.readthedocs.io/
+// [blacklist app]: https://django-rest-framework-simplejwt.readthedocs.io/en/latest/blacklist_app.html
 var SimpleJWT = jwtsession.Protocol{
 	SignIn:       "POST /api/token/\n\n" + `{"username": "{email}", "password": "{password}"}`,
 	Refresh:      "POST /api/token/refresh/\n\n" + `{"refresh": "{refresh}"}`,
