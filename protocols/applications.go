@@ -61,8 +61,9 @@ var GinJWT = jwtsession.Protocol{
 // GinJWTv2 is a server made with gin-jwt 2, whose tokens renew themselves, with
 // the routes of its README: /login and /auth/refresh_token.
 //
-// From the [documentation] of version 2. Traps: the server must have set MaxRefresh,
-// or no token is renewed; and two tokens of the same second are equal.
+// From the [documentation] of version 2, and the source of 2.10.3. There is no log-out:
+// its LogoutHandler clears a cookie. Traps: the server must have set MaxRefresh, or no
+// token is renewed; and two tokens of the same second are equal.
 //
 // [documentation]: https://pkg.go.dev/github.com/appleboy/gin-jwt/v2
 var GinJWTv2 = jwtsession.Protocol{
