@@ -42,11 +42,14 @@ var NginxProxyManager = jwtsession.Protocol{
 // Jellyfin is a [Jellyfin] server. Email is the user's name; Extra has device_id,
 // which names the program: any text without quotes.
 //
-// From the documentation. Tokens do not expire, and there is no refresh. Trap: a
-// sign-in ends the session of the same user with the same device_id, so that two
-// programs need two of them, or one cache.
+// From the documentation and the source (AuthorizationContext, SessionManager). Tokens
+// do not expire, and there is no refresh. Trap: a sign-in ends the session of the same
+// user with the same device_id, so that two programs need two of them, or one cache.
+// The header is the one of the [authorization] notes, which Jellyfin 12 demands and
+// 10 takes, too.
 //
 // [Jellyfin]: https://api.jellyfin.org/
+// [authorization]: https://gist.github.com/nielsvanvelzen/ea047d9028f676185832e51ffaf12a6f
 var Jellyfin = jwtsession.Protocol{
 	SignIn: "POST /Users/AuthenticateByName\n" +
 		`Authorization: MediaBrowser Client="jwtsession", Device="jwtsession", DeviceId="{device_id}", Version="` + jwtsession.Version + `"` + "\n\n" +
