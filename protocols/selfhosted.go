@@ -78,10 +78,12 @@ var HomeAssistant = jwtsession.Protocol{
 // all, an application's if the web interface has a second factor. The base URL is
 // the server's, without /api.
 //
-// From the documentation. Every request prolongs a session. Trap: there are few
-// seats (16 by default), and who signs in without logging out takes one for half
-// an hour: let programs share a cache. One without a password has no sessions at
-// all.
+// From the documentation and FTL's source (src/api/auth.c). Every request prolongs a
+// session. Traps: there are few seats (16 by default), and who signs in without logging
+// out takes one for half an hour; without a free one a sign-in is a 429: let programs
+// share a cache. The documentation says that a session is bound to the client's
+// address, which the source does not check: where it is so, share it on one machine
+// only. One without a password has no sessions at all.
 //
 // [Pi-hole]: https://docs.pi-hole.net/api/auth/
 var PiHole = jwtsession.Protocol{
