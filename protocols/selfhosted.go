@@ -63,8 +63,9 @@ var Jellyfin = jwtsession.Protocol{
 // way to one leads through a page and several steps: Extra has refresh_token, and
 // the client_id that it was issued to.
 //
-// From the documentation. Access tokens live for half an hour. There is no log-out:
-// it would end the refresh token, which nobody could replace. Where a long-lived
+// From the documentation. Access tokens live for half an hour; the refresh token stays
+// the same. There is no log-out (the API has one, action=revoke at the same path): it
+// would end the refresh token, which nobody could replace. Where a long-lived
 // access token will do, no sign-in is needed at all.
 //
 // [Home Assistant]: https://developers.home-assistant.io/docs/auth_api/
