@@ -47,10 +47,12 @@ var Redfish = jwtsession.Protocol{
 // VCenter is the vSphere Automation API of a [vCenter] 7 or later. Email is the
 // user's name, with its domain: "clerk@vsphere.local".
 //
-// From the documentation. Sessions end after half an hour without a request, if
-// that was not changed.
+// From the documentation, which says that each request counts as a use of the session
+// and an unknown one is a 401, but not after how long without a request it ends: half
+// an hour is what sessions of the [older API] of the same server have.
 //
-// [vCenter]: https://developer.broadcom.com/xapis/vsphere-automation-api/latest/api/session/
+// [vCenter]: https://developer.broadcom.com/xapis/vsphere-automation-api/latest/api/session/get
+// [older API]: https://github.com/vmware/pyvmomi/issues/953
 var VCenter = jwtsession.Protocol{
 	SignIn:    "POST /api/session\nAuthorization: Basic {basic}",
 	Refresh:   "GET /api/session",
