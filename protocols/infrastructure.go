@@ -64,8 +64,10 @@ var VCenter = jwtsession.Protocol{
 
 // Wazuh is the API of a [Wazuh] manager. Email is the user's name.
 //
-// From the documentation. Tokens live for 15 minutes, and there is no refresh. Trap:
-// the log-out ends all tokens of the user.
+// From the documentation and the source (api/api/authentication.py). Tokens live for 15
+// minutes, unless the server says something else, and there is no refresh. Traps: the
+// log-out ends all tokens of the user, and a change of the RBAC mode those of everybody;
+// 4.0 signed in with GET.
 //
 // [Wazuh]: https://documentation.wazuh.com/current/user-manual/api/getting-started.html
 var Wazuh = jwtsession.Protocol{
