@@ -80,9 +80,11 @@ var Wazuh = jwtsession.Protocol{
 // access key's id and secret. The base URL is that of the tenant's stack, as
 // https://api2.prismacloud.io.
 //
-// From the documentation. Tokens live for ten minutes. There is no log-out.
+// From the documentation. Tokens live for [ten minutes], and an expired one is a 401.
+// There is no log-out.
 //
 // [Prisma Cloud]: https://pan.dev/prisma-cloud/api/cspm/app-login/
+// [ten minutes]: https://pan.dev/prisma-cloud/api/cspm/prisma-cloud-login-api-overview/
 var PrismaCloud = jwtsession.Protocol{
 	SignIn:    "POST /login\n\n" + `{"username": "{email}", "password": "{password}"}`,
 	Refresh:   "GET /auth_token/extend",
