@@ -96,12 +96,13 @@ var PrismaCloud = jwtsession.Protocol{
 // Proxmox is the API of [Proxmox VE], with tickets. Email is the user's name, with
 // its realm: "root@pam". The base URL is the node's: https://pve.example.com:8006.
 //
-// From the documentation. Tickets live for two hours, and a ticket stands for the
-// password where a new one is asked for. There is no log-out. Traps: what writes
+// From the documentation and the [source]. Tickets live for two hours, and a ticket
+// stands for the password where a new one is asked for. There is no log-out. Traps: what writes
 // needs the CSRF token besides the cookie; a user with a second factor gets a
 // challenge in place of a ticket. An API token, which needs no session, may do.
 //
 // [Proxmox VE]: https://pve.proxmox.com/wiki/Proxmox_VE_API#Authentication
+// [source]: https://github.com/proxmox/pve-access-control/blob/master/src/PVE/API2/AccessControl.pm
 var Proxmox = jwtsession.Protocol{
 	SignIn:    "POST /api2/json/access/ticket\n\nusername={email}&password={password}",
 	Refresh:   "POST /api2/json/access/ticket\n\nusername={email}&password={token}",
