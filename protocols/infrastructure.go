@@ -114,12 +114,13 @@ var Proxmox = jwtsession.Protocol{
 
 // Rancher is a [Rancher] server, for a local user. Email is the user's name.
 //
-// From the documentation of the v3 API. There is no refresh: tokens live for 16
-// hours, unless the server says something else. Trap: from 2.14 on Rancher phases
+// From the documentation of the v3 API and the [source]. There is no refresh: tokens
+// live for 16 hours, unless the server says something else. Trap: from 2.14 on Rancher phases
 // tokens of this API out, in favour of those of [ext.cattle.io], which need one to
 // begin with.
 //
 // [Rancher]: https://ranchermanager.docs.rancher.com/api/v3-rancher-api-guide
+// [source]: https://github.com/rancher/rancher/blob/main/pkg/auth/providers/publicapi/login.go
 // [ext.cattle.io]: https://ranchermanager.docs.rancher.com/v2.14/api/workflows/tokens
 var Rancher = jwtsession.Protocol{
 	SignIn:    "POST /v3-public/localProviders/local?action=login\n\n" + `{"username": "{email}", "password": "{password}"}`,
