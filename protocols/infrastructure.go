@@ -66,8 +66,8 @@ var VCenter = jwtsession.Protocol{
 //
 // From the documentation and the source (api/api/authentication.py). Tokens live for 15
 // minutes, unless the server says something else, and there is no refresh. Traps: the
-// log-out ends all tokens of the user, and a change of the RBAC mode those of everybody;
-// 4.0 signed in with GET.
+// log-out ends all tokens of the user, those that are issued in the same second
+// included, and a change of the RBAC mode ends those of everybody; 4.0 signed in with GET.
 //
 // [Wazuh]: https://documentation.wazuh.com/current/user-manual/api/getting-started.html
 var Wazuh = jwtsession.Protocol{
