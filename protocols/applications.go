@@ -81,11 +81,12 @@ var GinJWTv2 = jwtsession.Protocol{
 // session only. Traps: refresh tokens are used once; the use of an older one ends the
 // session. They [never expire] by themselves, but a project may end sessions by their
 // age or after a time without use: a week is what is counted on here. After the
-// log-out the access token is good until its exp where nobody asks Supabase's Auth.
+// [log-out] the access token is good until its exp where nobody asks Supabase's Auth.
 //
 // [Supabase]: https://supabase.com/docs/reference/self-hosting-auth/introduction
 // [openapi.yaml]: https://github.com/supabase/auth/blob/master/openapi.yaml
 // [never expire]: https://supabase.com/docs/guides/auth/sessions
+// [log-out]: https://supabase.com/docs/guides/auth/signout
 var Supabase = jwtsession.Protocol{
 	SignIn:       "POST /auth/v1/token?grant_type=password\napikey: {apikey}\n\n" + `{"email": "{email}", "password": "{password}"}`,
 	Refresh:      "POST /auth/v1/token?grant_type=refresh_token\napikey: {apikey}\n\n" + `{"refresh_token": "{refresh}"}`,
