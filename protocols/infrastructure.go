@@ -27,12 +27,13 @@ var Keystone = jwtsession.Protocol{
 // From the specification (DSP0266). Sessions end after a time without a request, which
 // is SessionTimeout of /redfish/v1/SessionService, in seconds; half an hour is assumed
 // here. Copy the description, and change ExpiresIn, for others. Traps: there are few
-// seats, so that a program that signs in each time locks everybody out; some answer the
-// sign-in without a body, and have no Id to log out with, but a Location; the path of
-// the sessions is what Links.Sessions of /redfish/v1/ says, and older [Dell]s have
-// /redfish/v1/Sessions.
+// seats, so that a program that signs in each time locks everybody out; some, as HPE's
+// [iLO], answer the sign-in with a message or without a body, and have no Id to renew
+// and log out with, but a Location; the path of the sessions is what Links.Sessions of
+// /redfish/v1/ says, and older [Dell]s have /redfish/v1/Sessions.
 //
 // [Redfish]: https://www.dmtf.org/standards/redfish
+// [iLO]: https://github.com/HewlettPackard/ilo-rest-api-docs/blob/master/source/includes/_authentication.md
 // [Dell]: https://www.dell.com/support/manuals/en-us/idrac7-8-lifecycle-controller-v2.30.30.30/redfish_v2.30.30.30/session
 var Redfish = jwtsession.Protocol{
 	SignIn:    "POST /redfish/v1/SessionService/Sessions\n\n" + `{"UserName": "{email}", "Password": "{password}"}`,
