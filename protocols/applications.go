@@ -61,8 +61,9 @@ var GinJWT = jwtsession.Protocol{
 // GinJWTv2 is a server made with gin-jwt 2, whose tokens renew themselves, with
 // the routes of its README: /login and /auth/refresh_token.
 //
-// From the [documentation] of version 2. Traps: the server must have set MaxRefresh,
-// or no token is renewed; and two tokens of the same second are equal.
+// From the [documentation] of version 2, and the source of 2.10.3. There is no log-out:
+// its LogoutHandler clears a cookie. Traps: the server must have set MaxRefresh, or no
+// token is renewed; and two tokens of the same second are equal.
 //
 // [documentation]: https://pkg.go.dev/github.com/appleboy/gin-jwt/v2
 var GinJWTv2 = jwtsession.Protocol{
@@ -76,10 +77,16 @@ var GinJWTv2 = jwtsession.Protocol{
 // The base URL is the project's, so that its REST API gets the session, too. Extra
 // has apikey, the project's publishable (anon) key, which every request carries.
 //
-// From the documentation. Trap: refresh tokens are used once; the use of an older
-// one ends the session. The log-out is of this session only.
+// From the documentation and [openapi.yaml] of supabase/auth. The log-out is of this
+// session only. Traps: refresh tokens are used once; the use of an older one ends the
+// session. They [never expire] by themselves, but a project may end sessions by their
+// age or after a time without use: a week is what is counted on here. After the
+// [log-out] the access token is good until its exp where nobody asks Supabase's Auth.
 //
 // [Supabase]: https://supabase.com/docs/reference/self-hosting-auth/introduction
+// [openapi.yaml]: https://github.com/supabase/auth/blob/master/openapi.yaml
+// [never expire]: https://supabase.com/docs/guides/auth/sessions
+// [log-out]: https://supabase.com/docs/guides/auth/signout
 var Supabase = jwtsession.Protocol{
 	SignIn:       "POST /auth/v1/token?grant_type=password\napikey: {apikey}\n\n" + `{"email": "{email}", "password": "{password}"}`,
 	Refresh:      "POST /auth/v1/token?grant_type=refresh_token\napikey: {apikey}\n\n" + `{"refresh_token": "{refresh}"}`,
@@ -94,11 +101,15 @@ var Supabase = jwtsession.Protocol{
 
 // Directus is a [Directus] server. The base URL is the server's.
 //
-// From the documentation. Traps: expires is in milliseconds; refresh tokens are
-// used once; who is not signed in is a guest, with the public role's rights; a
-// one-time code would go into a member otp, which users without one must not have.
+// From the documentation and the source (api/src/services/authentication.ts). Traps:
+// expires is in milliseconds; refresh tokens are used once; a log-out ends the
+// [refresh token], and the access token is good until its exp; a token signed with
+// another secret is a 403, as what is forbidden is, and only an expired one a 401; who
+// sends no token is a guest, with the public role's rights; a one-time code would go
+// into a member otp, which users without one must not have.
 //
 // [Directus]: https://directus.io/docs/api/authentication
+// [refresh token]: https://directus.io/docs/guides/auth/tokens-cookies
 var Directus = jwtsession.Protocol{
 	SignIn:       "POST /auth/login\n\n" + `{"email": "{email}", "password": "{password}", "mode": "json"}`,
 	Refresh:      "POST /auth/refresh\n\n" + `{"refresh_token": "{refresh}", "mode": "json"}`,
@@ -112,8 +123,12 @@ var Directus = jwtsession.Protocol{
 // Strapi is a [Strapi] server, for a user of its plugin Users & Permissions. Email
 // is the user's name or e-mail address. The base URL is the server's, without /api.
 //
-// From the documentation. There is no refresh and no log-out: a token lives for 30
-// days, unless the server says something else. Traps: a wrong password is a 400; a
+// From the documentation, for a server with jwtManagement: 'legacy-support', which is
+// the default. There is no refresh and no log-out then: a token lives for 30 days,
+// unless the server says something else. With 'refresh' a token lives for a week, and
+// this signs in anew after it; the answer has a refreshToken besides, for POST
+// /api/auth/refresh, and POST /api/auth/logout ends all sessions of the user. Traps: a
+// wrong password is a 400; more than five sign-ins in five minutes are refused; a
 // guest that asks for what is not public gets 403 where others get 401.
 //
 // [Strapi]: https://docs.strapi.io/cms/features/users-permissions
@@ -126,11 +141,16 @@ var Strapi = jwtsession.Protocol{
 // the routes of its documentation, /api/token/ and /api/token/refresh/. Email is
 // the user's name.
 //
-// From the documentation. Traps: the paths end in a slash, without which Django
-// redirects; refresh tokens are used once where ROTATE_REFRESH_TOKENS and
-// BLACKLIST_AFTER_ROTATION are set, and else come with the sign-in only.
+// From the documentation. Access tokens live for five minutes and refresh tokens for
+// a day, unless the server says something else. Traps: the paths end in a slash,
+// without which Django redirects; with ROTATE_REFRESH_TOKENS each refresh brings a new
+// refresh token, with BLACKLIST_AFTER_ROTATION besides the old one is dead then, and
+// without them there is that of the sign-in only. There is no log-out, unless the
+// server has the [blacklist app] and its route: a LogOut of "POST /api/token/blacklist/"
+// with the body of Refresh then ends the refresh token.
 //
 // [Simple JWT]: https://django-rest-framework-simplejwt.readthedocs.io/
+// [blacklist app]: https://django-rest-framework-simplejwt.readthedocs.io/en/latest/blacklist_app.html
 var SimpleJWT = jwtsession.Protocol{
 	SignIn:       "POST /api/token/\n\n" + `{"username": "{email}", "password": "{password}"}`,
 	Refresh:      "POST /api/token/refresh/\n\n" + `{"refresh": "{refresh}"}`,
