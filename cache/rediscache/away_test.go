@@ -102,12 +102,9 @@ func TestGoroutinesDoNotPileUpWhileTheServerHangs(t *testing.T) {
 	callers.Wait()
 	// The client's pool bounds the calls that wait for an answer, and maxDebts the
 	// leases that are being given back. Each has a few goroutines, here and in the
-	// client; on a busy machine some that have been given up are about to end.
-	if got, most := runtime.NumGoroutine()-before, 6*(client.Options().PoolSize+maxDebts); got > most {
-		t.Errorf("goroutines after 1000 calls that were given up: got %d more, want %d at most", got, most)
-	} else {
-		t.Logf("goroutines after 1000 calls that were given up: %d more", got)
-	}
+	// client; those that have been given up end when the processor has time for them.
+	most := before + 6*(client.Options().PoolSize+maxDebts)
+	redistest.WaitFor(t, "the goroutines of 1000 calls that were given up to be few", func() bool { return runtime.NumGoroutine() <= most })
 	s.Signal(syscall.SIGCONT)
 	redistest.WaitFor(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before+client.Options().PoolSize })
 	mustStore(t, mustLock(t, New(client, patient), "k"), "again", time.Hour)
