@@ -27,7 +27,7 @@ const askAgain = time.Second
 func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 	ctx, stop := untilStopped(cmd.Context())
 	defer stop()
-	if err := mustHaveDirectory(file); err != nil {
+	if err := mustBeReplaceable(file); err != nil {
 		return err
 	}
 	if _, err := a.Retrieve(ctx); err != nil {
@@ -74,13 +74,26 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 	return nil
 }
 
-// mustHaveDirectory is the error of a file that nobody can make.
-func mustHaveDirectory(file string) error {
+// mustBeReplaceable is the error of a file that nobody can make, and of what is
+// there and no file: a rename would put one in the place of a device, too, and who
+// reads by way of a link would see nothing of it.
+func mustBeReplaceable(file string) error {
 	directory := filepath.Dir(file)
 	if _, err := os.Stat(directory); errors.Is(err, fs.ErrNotExist) {
 		return &usageError{fmt.Errorf("%s cannot be written (--write): make the directory %s", file, directory)}
 	}
-	return nil
+	info, err := os.Lstat(file)
+	if err != nil || info.Mode().IsRegular() {
+		return nil
+	}
+	kind := "a device, a pipe or a socket"
+	switch {
+	case info.IsDir():
+		kind = "a directory"
+	case info.Mode()&fs.ModeSymlink != 0:
+		kind = "a symbolic link"
+	}
+	return &usageError{fmt.Errorf("%s is %s, and would be replaced (--write): name a file", file, kind)}
 }
 
 // complainAgain is how often the same is said again.
