@@ -218,13 +218,14 @@ func (a *account) send(cmd *cobra.Command, req *http.Request, r apiRequest) erro
 		return err
 	}
 	provider := &given{Credentials: credentials}
-	ts, closeAll, err := a.open(cmd.Context(), func(c *jwtsession.Config) { c.Credentials = provider }, a.warnOfCache(cmd.ErrOrStderr()))
+	var asked counter
+	ts, closeAll, err := a.open(cmd.Context(), asked.countIn, func(c *jwtsession.Config) { c.Credentials = provider }, a.warnOfCache(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
 	defer closeAll()
 	if _, err := a.tokenOf(cmd.Context(), ts, provider); err != nil {
-		return a.explain(err)
+		return a.explainRemembered(err, &asked, askAgainByHand)
 	}
 	seen := map[string]bool{}
 	for client := ts.Client(); ; {

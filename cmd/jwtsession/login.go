@@ -84,7 +84,7 @@ func (a *account) login(cmd *cobra.Command, fromInput bool) error {
 	}
 	// Whoever has no keyring should learn it before the password is asked for.
 	if _, err := loadLogin(cmd.Context(), a.baseURL.value, a.email.value); err != nil && !errors.Is(err, errNoLogin) {
-		return fmt.Errorf("%w, or set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or use --password-file or --password-command, instead of a login", err)
+		return fmt.Errorf("%w; without a login, set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or use --password-file or --password-command", err)
 	}
 
 	c, typed, err := a.enter(cmd.Context(), fromInput)
@@ -93,14 +93,15 @@ func (a *account) login(cmd *cobra.Command, fromInput bool) error {
 	}
 	a.email, a.password = setting{c.Email, entered}, &secretSource{entered, func(context.Context) (string, error) { return c.Password, nil }}
 	credentials := &given{Credentials: c}
-	ts, closeAll, err := a.open(cmd.Context(), func(config *jwtsession.Config) { config.Credentials = credentials }, a.warnOfCache(cmd.ErrOrStderr()))
+	var asked counter
+	ts, closeAll, err := a.open(cmd.Context(), asked.countIn, func(config *jwtsession.Config) { config.Credentials = credentials }, a.warnOfCache(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
 	_, err = a.tokenOf(cmd.Context(), ts, credentials)
 	closeAll()
 	if err != nil {
-		return a.explain(err)
+		return a.explainRemembered(err, &asked, "a login after jwtsession cache clear does")
 	}
 	c.Extra = typed
 	if err := storeLogin(cmd.Context(), a.baseURL.value, c); err != nil {

@@ -108,6 +108,9 @@ func TestALoginServesAllCommandsUntilItIsForgotten(t *testing.T) {
 	if code != exitRejected || !strings.Contains(output, "401 Unauthorized") || strings.Contains(output, "wrong password") {
 		t.Errorf("a wrong password: got code %d and %q, want %d, and not the password", code, output, exitRejected)
 	}
+	if code, output := logIn("wrong password"); code != exitRejected || !strings.Contains(output, "nobody was asked now: a login after jwtsession cache clear does") {
+		t.Errorf("the same again: got code %d and %q, want %d and how to ask at once", code, output, exitRejected)
+	}
 	if code, _, stderr := b.run(t, "token"); code != exitUsage || !strings.Contains(stderr, "store them with: jwtsession login") {
 		t.Errorf("after a failed login: got code %d and %q, want that there are no credentials", code, stderr)
 	}
@@ -201,7 +204,7 @@ func TestAKeyringThatCannotBeUsedSaysWhy(t *testing.T) {
 		environment []string
 		want, login string
 	}{
-		"a locked keyring":   {environment, "the keyring is locked: unlock it; without it " + ways, "the keyring is locked: unlock it, or set"},
+		"a locked keyring":   {environment, "the keyring is locked: unlock it; without it " + ways, "the keyring is locked: unlock it; without a login, set JWTSESSION_EMAIL"},
 		"a bus that is away": {[]string{"DBUS_SESSION_BUS_ADDRESS=" + empty}, "there is no session bus at " + empty + " (DBUS_SESSION_BUS_ADDRESS): connect: no such file or directory; without it " + ways, "there is no session bus at " + empty},
 		"a desktop, no bus":  {[]string{"DISPLAY=:7"}, errNoBus.Error() + "; without it " + ways, errNoBus.Error()},
 		"no desktop":         {nil, ways, errNoBus.Error()},

@@ -37,7 +37,8 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 		return err
 	}
 	changed := make(chan struct{}, 1)
-	ts, closeAll, err := a.open(ctx, func(c *jwtsession.Config) {
+	var asked counter
+	ts, closeAll, err := a.open(ctx, asked.countIn, func(c *jwtsession.Config) {
 		c.OnEvent = func(jwtsession.Event) {
 			select {
 			case changed <- struct{}{}:
@@ -65,7 +66,7 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 			}
 			written, complaint.cause = token.AccessToken, ""
 		case err != nil && written == "":
-			return a.explain(err)
+			return a.explainRemembered(err, &asked, askAgainByHand)
 		case err != nil:
 			complaint.of(err, a.explain(err))
 		}
