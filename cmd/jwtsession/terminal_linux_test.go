@@ -165,7 +165,7 @@ func TestTheDemoLeavesTheTerminalInOrderWhenItIsStoppedAndDrawsAnewThen(t *testi
 	shell := b.command(t)
 	shell.Path, shell.Args = "/bin/sh", []string{"sh", "-c", `set -m; stty cols 80 rows 24; "$0" demo --duration 5s; read line; fg; exit $?`, shell.Path}
 	p := onOwnTerminal(t, shell)
-	p.expect("own on this machine; nothing leaves it")
+	p.expect("on this machine; nothing leaves")
 	p.expect("signed in")
 	p.expect("open") // 80 columns have it
 	p.mark()
