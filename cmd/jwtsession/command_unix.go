@@ -9,8 +9,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/jwtsession/jwtsession/internal/demo"
 )
 
 // endWhole has the end of a command's time end what it has started as well: they
@@ -25,16 +23,16 @@ func endWhole(cmd *exec.Cmd) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
-// suspendWithCtrlZ has Ctrl-Z stop this program with its terminal in order, and
-// fg draw the picture anew, until the end.
-func suspendWithCtrlZ(screen *demo.Screen) (end func()) {
+// suspendWithCtrlZ has Ctrl-Z call suspend until the end, which puts the terminal
+// in order before it calls stop, and takes it back when that returns with fg.
+func suspendWithCtrlZ(suspend func(stop func())) (end func()) {
 	asked, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(asked, syscall.SIGTSTP)
 	go func() {
 		for {
 			select {
 			case <-asked:
-				screen.Suspend(stopThisProcess)
+				suspend(stopThisProcess)
 			case <-done:
 				return
 			}

@@ -105,7 +105,7 @@ func (o demoOptions) show(out io.Writer, lines int, run func(demo.View) error) e
 		columns, rows, _ = term.GetSize(int(file.Fd()))
 		return columns, rows
 	})
-	defer suspendWithCtrlZ(screen)()
+	defer suspendWithCtrlZ(screen.Suspend)()
 	return run(screen)
 }
 

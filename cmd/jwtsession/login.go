@@ -179,8 +179,9 @@ func of(email string) string {
 }
 
 // readHidden reads a line that the terminal does not show. Whatever ends the
-// program meanwhile, the terminal shows again what is typed.
-func readHidden(terminal *os.File) ([]byte, error) {
+// program meanwhile, or stops it, the terminal shows again what is typed. When it
+// goes on after Ctrl-Z it hides that again, and prompts anew.
+func readHidden(terminal *os.File, prompt func()) ([]byte, error) {
 	state, err := term.GetState(int(terminal.Fd()))
 	if err != nil {
 		return nil, err
@@ -188,6 +189,16 @@ func readHidden(terminal *os.File) ([]byte, error) {
 	ending := make(chan os.Signal, 1)
 	signal.Notify(ending, endingSignals...)
 	defer signal.Stop(ending)
+	defer suspendWithCtrlZ(func(stop func()) {
+		hiding, err := term.GetState(int(terminal.Fd()))
+		if err != nil || term.Restore(int(terminal.Fd()), state) != nil {
+			return
+		}
+		stop()
+		if term.Restore(int(terminal.Fd()), hiding) == nil {
+			prompt()
+		}
+	})()
 	type line struct {
 		text []byte
 		err  error

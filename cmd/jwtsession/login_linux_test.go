@@ -178,6 +178,30 @@ func TestALoginThatIsStoppedLeavesATerminalThatShowsWhatIsTyped(t *testing.T) {
 	}
 }
 
+// What is typed after Ctrl-Z is the shell's, and what is typed after fg a secret.
+func TestALoginHidesWhatIsTypedAlsoAfterItWasStopped(t *testing.T) {
+	b := newBox(t).with(secretService(t)...).with("JWTSESSION_PASSWORD=")
+	// A shell with jobs stands between, as a person's does.
+	shell := b.command(t)
+	shell.Path, shell.Args = "/bin/sh", []string{"sh", "-c", `set -m; "$0" login; read line; fg; exit $?`, shell.Path}
+	p := onOwnTerminal(t, shell)
+	p.expect("Password of clerk@example.com: ")
+	p.awaitEcho(false)
+	login := childOf(t, shell.Process.Pid)
+	if _, err := p.side.WriteString("\x1a"); err != nil { // Ctrl-Z
+		t.Fatal(err)
+	}
+	awaitState(t, login, "T")
+	p.awaitEcho(true)
+	p.mark()
+	p.enter("", true)
+	p.expect("Password of clerk@example.com: ")
+	p.enter(sessiontest.Password, false)
+	if code, output := p.exit(); code != exitOK || !strings.Contains(output, "Signed in at ") || strings.Contains(output, sessiontest.Password) {
+		t.Errorf("got code %d and %q, want that it is signed in, and not the password", code, output)
+	}
+}
+
 func TestALoginWithoutAKeyringSaysSoBeforeItAsks(t *testing.T) {
 	b := newBox(t)
 	p := onOwnTerminal(t, b.command(t, "login"))
