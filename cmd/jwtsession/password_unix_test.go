@@ -44,22 +44,7 @@ func TestAPasswordCommandThatTakesTooLongEndsWithAllThatItStarted(t *testing.T) 
 		!strings.Contains(string(text), "the command for the password (--password-command) took too long") || strings.Contains(string(text), "network") {
 		t.Errorf("got code %d and %q, want %d, and an error of the command", code, text, exitUsage)
 	}
-	content, err := os.ReadFile(pids)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) || isZombie(pid) {
-			break
-		}
-		if time.Since(begin) > patience {
-			t.Fatalf("process %d, which the command has started, goes on", pid)
-		}
-	}
+	awaitEnd(t, pids)
 	b.wantCalls(t, map[sessiontest.Op]int{})
 }
 
@@ -79,6 +64,27 @@ func TestWhatNobodyTypedIntoANameIsPointedOutWhenTheAPIRefusesIt(t *testing.T) {
 		"JWTSESSION_EXTRA_USER_DOMAIN=d", "JWTSESSION_EXTRA_PROJECT_DOMAIN=d", "JWTSESSION_EXTRA_PROJECT=lab\n")
 	if _, _, stderr := b.run(t, "token"); !strings.Contains(stderr, "{project} that of JWTSESSION_EXTRA_PROJECT, which ends with a line break") {
 		t.Errorf("{project}: got %q, want what is odd in it", stderr)
+	}
+}
+
+// awaitEnd waits until the process has ended whose number is in the file.
+func awaitEnd(t *testing.T, file string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) || isZombie(pid) {
+			break
+		}
+		if time.Since(begin) > patience {
+			t.Fatalf("process %d, which the command has started, goes on", pid)
+		}
 	}
 }
 
