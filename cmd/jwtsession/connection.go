@@ -43,6 +43,9 @@ func readTrust(caFile, certFile, keyFile setting) (t trust, err error) {
 	}
 	if certFile.value != "" {
 		pair, err := tls.LoadX509KeyPair(certFile.value, cmp.Or(keyFile.value, certFile.value))
+		if err != nil && keyFile.value == "" {
+			err = fmt.Errorf("%w; if the key is in another file, give --client-key", err)
+		}
 		if err != nil {
 			return t, fmt.Errorf("read the client's certificate (%s): %w", certFile.from, err)
 		}

@@ -81,12 +81,13 @@ func (a *account) retrieveFromKeyring(ctx context.Context) (jwtsession.Credentia
 		a.noteOddity(exchange.Password, credentials.Password)
 		return credentials, nil
 	}
-	what, variables := "there are no credentials", "JWTSESSION_EMAIL and JWTSESSION_PASSWORD"
+	const password = "JWTSESSION_PASSWORD or JWTSESSION_PASSWORD_FILE"
+	what, variables := "there are no credentials", "JWTSESSION_EMAIL and "+password
 	switch {
 	case a.email.value != "":
-		what, variables = fmt.Sprintf("there is no password for %s (%s)", a.email.value, a.email.from), passwordVariable
+		what, variables = fmt.Sprintf("there is no password for %s (%s)", a.email.value, a.email.from), password
 	case !a.protocol.wants(exchange.Email):
-		what, variables = "there is no password", passwordVariable
+		what, variables = "there is no password", password
 	}
 	ways := fmt.Sprintf("%s: set %s, or write a profile (see jwtsession --help)", what, variables)
 	switch {

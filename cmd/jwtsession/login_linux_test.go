@@ -219,7 +219,7 @@ func TestALoginWithoutAKeyringSaysSoBeforeItAsks(t *testing.T) {
 
 // What is wrong comes first, and what to do about it.
 func TestAKeyringThatCannotBeUsedSaysWhy(t *testing.T) {
-	const ways = "there are no credentials: set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or write a profile (see jwtsession --help)\n"
+	const ways = "there are no credentials: set JWTSESSION_EMAIL and JWTSESSION_PASSWORD or JWTSESSION_PASSWORD_FILE, or write a profile (see jwtsession --help)\n"
 	environment := secretService(t)
 	address := strings.TrimPrefix(environment[0], "DBUS_SESSION_BUS_ADDRESS=")
 	lockKeyring(t, address)

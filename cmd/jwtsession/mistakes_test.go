@@ -24,7 +24,7 @@ func TestEachOfANewcomersMistakesGetsTheLineThatHelps(t *testing.T) {
 		want        []string
 	}{
 		"no credentials": {plain, []string{"JWTSESSION_EMAIL=", "JWTSESSION_PASSWORD="}, exitUsage,
-			[]string{"set JWTSESSION_EMAIL and JWTSESSION_PASSWORD"}},
+			[]string{"set JWTSESSION_EMAIL and JWTSESSION_PASSWORD or JWTSESSION_PASSWORD_FILE, or write a profile"}},
 		"no password": {plain, []string{"JWTSESSION_PASSWORD="}, exitUsage,
 			[]string{"there is no password for clerk@example.com (JWTSESSION_EMAIL): set JWTSESSION_PASSWORD"}},
 		"a wrong password": {plain, []string{"JWTSESSION_PASSWORD=wrong"}, exitRejected,
