@@ -34,6 +34,7 @@ type account struct {
 	trust        trust
 	verbose      io.Writer // is told of each session call; nil: nobody
 	cacheTrouble sync.Once // has been told
+	entryTrouble sync.Once // of a single entry likewise
 	oddities     sync.Map  // of what was read last, by the names that protocols have
 }
 

@@ -108,6 +108,7 @@ func TestTheShellsCompleteCommandsAndValues(t *testing.T) {
 	for args, want := range map[string]string{
 		"tok":               "token\t",
 		"token --output ":   "text\njson\nheader\n",
+		"serve --protocol ": "cisco-aci\n",
 		"status -o ":        "text\njson\n",
 		"token --cache ":    "file\nnone\nkeyring\nredis://\n",
 		"exec --profile ":   "default\nnameless\nwork\n",
