@@ -56,7 +56,7 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err == nil && token.AccessToken != written:
+		case err == nil && (token.AccessToken != written || isGone(file)):
 			if err := replaceFile(file, token.AccessToken); err != nil {
 				return &localError{fmt.Errorf("write the token (--write): %w", err)}
 			}
@@ -122,18 +122,26 @@ func (c *complaint) of(err, explained error) {
 	fmt.Fprintln(c.out, "jwtsession: warning: there is no live token:", oneLine(explained))
 }
 
+// lookAgain is how often the file is looked for, which others may remove.
+const lookAgain = 5 * time.Second
+
+func isGone(file string) bool {
+	_, err := os.Lstat(file)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // waitForChange returns when something has happened to the session, when the
-// token has expired, or soon if there is none.
+// token has expired, soon if there is none, and after a while.
 func waitForChange(ctx context.Context, changed <-chan struct{}, token *oauth2.Token) {
-	var expired <-chan time.Time // never, if nobody knows
+	wait := lookAgain
 	if token == nil {
-		expired = time.After(askAgain)
+		wait = askAgain
 	} else if !token.Expiry.IsZero() {
-		expired = time.After(max(time.Until(token.Expiry), askAgain))
+		wait = min(wait, max(time.Until(token.Expiry), askAgain))
 	}
 	select {
 	case <-changed:
-	case <-expired:
+	case <-time.After(wait):
 	case <-ctx.Done():
 	}
 }

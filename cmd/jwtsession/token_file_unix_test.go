@@ -40,3 +40,31 @@ func TestATokenTakesThePlaceOfNothingButAFile(t *testing.T) {
 	}
 	b.wantCalls(t, map[sessiontest.Op]int{})
 }
+
+// What cleans up directories for temporary files removes it, or an operator.
+func TestATokenFileThatIsRemovedIsWrittenAgain(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	file := filepath.Join(t.TempDir(), "token")
+	p := start(t, b.environment, "token", "--write", file)
+	p.line(t, "The token is in "+file)
+	first, err := os.ReadFile(file)
+	if err := errors.Join(err, os.Remove(file)); err != nil {
+		t.Fatal(err)
+	}
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if again, err := os.ReadFile(file); err == nil {
+			if string(again) != string(first) {
+				t.Errorf("got %d bytes, want the token that it had", len(again))
+			}
+			break
+		}
+		if time.Since(begin) > patience {
+			t.Fatalf("there is no file after %v", patience)
+		}
+	}
+	p.Process.Signal(syscall.SIGTERM)
+	if code, _ := p.exit(t); code != exitOK || p.stderr.Len() > 0 {
+		t.Errorf("got code %d and %q, want its end without a word", code, p.stderr)
+	}
+}
