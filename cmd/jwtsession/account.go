@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,9 +32,10 @@ type account struct {
 	timeout      time.Duration // of one sign-in, and of reading the password
 	store        store         // that cache names
 	trust        trust
-	verbose      io.Writer    // is told of each session call; nil: nobody
-	cacheTrouble sync.Once    // has been told
-	oddity       atomic.Value // string: of the last password, if there is one
+	verbose      io.Writer // is told of each session call; nil: nobody
+	cacheTrouble sync.Once // has been told
+	entryTrouble sync.Once // of a single entry likewise
+	oddities     sync.Map  // of what was read last, by the names that protocols have
 }
 
 // resolve finds out whom to sign in, and where. It makes no call, and reads no

@@ -7,13 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +44,8 @@ func methodAndPath(_ *cobra.Command, args []string) error {
 		return fmt.Errorf("the method or the path is missing: %s", want)
 	case n > 2:
 		return fmt.Errorf("%q is too many: %s, and fields with -f", args[2], want)
+	case args[0] == "" || args[1] == "":
+		return fmt.Errorf("the method or the path is empty: %s", want)
 	}
 	return nil
 }
@@ -143,14 +148,28 @@ func (r apiRequest) build(cmd *cobra.Command, a *account) (*http.Request, error)
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+	return req, r.addHeaders(req.Header)
+}
+
+// isToken is what a header's name may be (RFC 9110).
+var isToken = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// addHeaders takes those of -H in place of the request's own.
+func (r apiRequest) addHeaders(to http.Header) error {
+	given := http.Header{}
 	for _, header := range r.headers {
 		name, value, found := strings.Cut(header, ":")
-		if !found || name == "" {
-			return nil, fmt.Errorf("-H is %q: give a name, a colon and a value", header)
+		value = strings.TrimSpace(value)
+		switch {
+		case !found || !isToken.MatchString(name) || strings.ContainsFunc(value, func(c rune) bool { return c != '\t' && unicode.IsControl(c) }):
+			return fmt.Errorf("-H is %q: give a name, a colon and a value", header)
+		case slices.Contains([]string{"Host", "Content-Length", "Transfer-Encoding"}, http.CanonicalHeaderKey(name)):
+			return fmt.Errorf("-H is %q: the URL and the body decide that", header) // net/http takes none
 		}
-		req.Header.Set(name, strings.TrimSpace(value))
+		given.Add(name, value)
 	}
-	return req, nil
+	maps.Copy(to, given)
+	return nil
 }
 
 func (r apiRequest) readFields() (map[string]string, error) {
@@ -199,21 +218,27 @@ func (a *account) send(cmd *cobra.Command, req *http.Request, r apiRequest) erro
 		return err
 	}
 	provider := &given{Credentials: credentials}
-	ts, closeAll, err := a.open(cmd.Context(), func(c *jwtsession.Config) { c.Credentials = provider }, a.warnOfCache(cmd.ErrOrStderr()))
+	var asked counter
+	ts, closeAll, err := a.open(cmd.Context(), asked.countIn, func(c *jwtsession.Config) { c.Credentials = provider }, a.warnOfCache(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
 	defer closeAll()
 	if _, err := a.tokenOf(cmd.Context(), ts, provider); err != nil {
-		return a.explain(err)
+		return a.explainRemembered(err, &asked, askAgainByHand)
 	}
+	seen := map[string]bool{}
 	for client := ts.Client(); ; {
+		seen[req.URL.String()] = true
 		next, err := a.exchange(cmd, client, req, r.patience)
 		if err != nil || !r.paginate || next == nil {
 			return err
 		}
 		if err := a.mustOwn(next); err != nil {
 			return fmt.Errorf("the next page: %w", err)
+		}
+		if seen[next.String()] {
+			return fmt.Errorf("the next page, %s, has been there already: the API's links lead round in a circle", printable(next.Redacted()))
 		}
 		req = req.Clone(req.Context())
 		req.URL, req.Host = next, ""

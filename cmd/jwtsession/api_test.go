@@ -34,6 +34,8 @@ func library(t *testing.T) (*sessiontest.Server, *box) {
 				w.Header().Set("Link", "<http://"+r.Host+`/v1/pages?page=3>;rel=next`)
 			case "3":
 				w.Header().Set("Link", `<https://elsewhere.example.com/>; rel="nextish", <x>; rel="prev"`)
+			case "round":
+				w.Header().Set("Link", `<?page=round>; rel="next"`)
 			case "foreign":
 				w.Header().Set("Link", `<https://elsewhere.example.com/>; rel="next"`)
 			}
@@ -48,7 +50,7 @@ func library(t *testing.T) (*sessiontest.Server, *box) {
 		}
 		body, _ := io.ReadAll(r.Body)
 		json.NewEncoder(w).Encode(map[string]any{
-			"request": r.Method + " " + r.URL.String(), "type": r.Header.Get("Content-Type"), "etag": r.Header.Get("If-Match"),
+			"request": r.Method + " " + r.URL.String(), "type": r.Header.Get("Content-Type"), "etag": strings.Join(r.Header.Values("If-Match"), ", "),
 			"signedIn": strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ey"), "body": string(body),
 		})
 	}))
@@ -78,6 +80,7 @@ func TestAPIMakesARequestThatIsSignedIn(t *testing.T) {
 		{[]string{"DELETE", b.base + "/notes/7"}, exitOK, exchange{Request: "DELETE /v1/notes/7"}},
 		{[]string{"POST", "/notes", "-f", "text=a=b", "-f", "by="}, exitOK, exchange{Request: "POST /v1/notes", Type: isJSON, Body: `{"by":"","text":"a=b"}`}},
 		{[]string{"PUT", "/notes/7", "--input", note, "-H", `If-Match: "3"`}, exitOK, exchange{Request: "PUT /v1/notes/7", Type: isJSON, Etag: `"3"`, Body: `{"n":7}`}},
+		{[]string{"GET", "/notes", "-H", `If-Match: "3"`, "-H", `if-match:"4"`}, exitOK, exchange{Request: "GET /v1/notes", Etag: `"3", "4"`}},
 		{[]string{"POST", "/notes", "--input", note, "-H", "content-type: text/plain"}, exitOK, exchange{Request: "POST /v1/notes", Type: "text/plain", Body: `{"n":7}`}},
 		{[]string{"GET", "/forbidden"}, exitRejected, exchange{Request: "GET /v1/forbidden"}},
 		{[]string{"GET", "/away"}, exitUnreachable, exchange{Request: "GET /v1/away"}},
@@ -112,9 +115,34 @@ func TestAPIFollowsTheLinksToTheNextPageAndNowhereElse(t *testing.T) {
 	if code != exitFailure || stdout != "page foreign\n" || !strings.Contains(stderr, "https://elsewhere.example.com/ is not of the API's origin") {
 		t.Errorf("a page elsewhere: got code %d, %q and %q, want %d and that it gets no token", code, stdout, stderr, exitFailure)
 	}
+	code, stdout, stderr = b.run(t, "api", "GET", "/pages?page=round", "--paginate")
+	if code != exitFailure || stdout != "page round\n" || !strings.Contains(stderr, "has been there already") {
+		t.Errorf("a page that is its own next: got code %d, %d bytes and %q, want %d and one page", code, len(stdout), stderr, exitFailure)
+	}
 	code, _, stderr = b.run(t, "api", "GET", "https://elsewhere.example.com/")
 	if code != exitUsage || !strings.Contains(stderr, "is not of the API's origin") {
 		t.Errorf("a URL elsewhere: got code %d and %q, want %d and that it gets no token", code, stderr, exitUsage)
+	}
+}
+
+// What a script left empty, and what no request could carry, is no trouble of the
+// network.
+func TestAnArgumentOfAPIThatCannotBeMeantIsAMistake(t *testing.T) {
+	_, b := library(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"GET", ""}, "the method or the path is empty"},
+		{[]string{"", "/notes"}, "the method or the path is empty"},
+		{[]string{"GET", "/notes", "-H", "a name: b"}, "give a name, a colon and a value"},
+		{[]string{"GET", "/notes", "-H", "A: b\nC: d"}, "give a name, a colon and a value"},
+		{[]string{"GET", "/notes", "-H", "host: other.example.com"}, "the URL and the body decide that"},
+		{[]string{"GET", "/notes", "-H", "Content-Length: 7"}, "the URL and the body decide that"},
+	} {
+		if code, stdout, stderr := b.run(t, append([]string{"api"}, c.args...)...); code != exitUsage || stdout != "" || !strings.Contains(stderr, c.want) {
+			t.Errorf("%q: got code %d, %q and %q, want %d and %q", c.args, code, stdout, stderr, exitUsage, c.want)
+		}
 	}
 }
 

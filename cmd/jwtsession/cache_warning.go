@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/cache"
 )
 
 // warnOfCache has a person told, once a run, what is wrong with the cache: that
@@ -22,7 +24,13 @@ func (a *account) warnOfCache(stderr io.Writer) func(*jwtsession.Config) {
 		}
 		next := c.OnEvent
 		c.OnEvent = func(e jwtsession.Event) {
-			if e.Kind == jwtsession.EventCacheFailed {
+			switch {
+			case e.Kind != jwtsession.EventCacheFailed:
+			case errors.Is(e.Err, cache.ErrMiss): // the cache is used: of one entry, nothing could be
+				a.entryTrouble.Do(func() {
+					fmt.Fprintln(stderr, "jwtsession: warning:", oneLine(cmp.Or(errors.Unwrap(e.Err), e.Err)))
+				})
+			default:
 				warn(fmt.Errorf("%w; it is %s (%s)", e.Err, a.store.name, a.cacheFrom()))
 			}
 			if next != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
 // withoutHome is a box whose commands belong to a user without a home.
@@ -68,6 +70,29 @@ func TestACacheThatCannotBeUsedIsToldOnceARun(t *testing.T) {
 	if code, _, stderr := b.run(t, "token", "--cache", "none"); code != exitOK || stderr != "" {
 		t.Errorf("--cache none: got code %d and %q, want no warning of what was asked for", code, stderr)
 	}
+}
+
+// The cache remembers all the same: what is told of a damaged entry is that it is
+// replaced.
+func TestADamagedEntryIsToldOfAsSuch(t *testing.T) {
+	b := newBox(t)
+	directory := t.TempDir() + "/sessions"
+	b.token(t, "--cache-dir", directory)
+	entries, err := filepath.Glob(directory + "/*.entry")
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("got the entries %q and error %v, want one", entries, err)
+	}
+	if err := os.WriteFile(entries[0], []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := b.run(t, "token", "--cache-dir", directory)
+	if code != exitOK || !strings.HasPrefix(stderr, "jwtsession: warning: filecache: ") || !strings.HasSuffix(stderr, "it will be replaced by the next one\n") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("got code %d and %q, want a token, and one line that says no more than that the entry is replaced", code, stderr)
+	}
+	if again := b.token(t, "--cache-dir", directory); again != strings.TrimSpace(stdout) {
+		t.Error("got another token, want the one that has replaced it")
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{sessiontest.OpCreate: 2})
 }
 
 func TestAProxyWithoutACacheDirectorySaysSo(t *testing.T) {

@@ -130,8 +130,9 @@ func (p person) ask(what string) (string, error) {
 
 // askHidden asks for what the terminal does not show.
 func (p person) askHidden(what string) (string, error) {
-	fmt.Fprintf(p.prompt, "%s: ", what)
-	line, err := readHidden(p.terminal)
+	prompt := func() { fmt.Fprintf(p.prompt, "%s: ", what) }
+	prompt()
+	line, err := readHidden(p.terminal, prompt)
 	fmt.Fprintln(p.prompt)
 	if err != nil {
 		return "", fmt.Errorf("read what was asked for (%s): %w", what, err)

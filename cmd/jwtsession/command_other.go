@@ -5,8 +5,6 @@ package main
 import (
 	"os"
 	"os/exec"
-
-	"github.com/jwtsession/jwtsession/internal/demo"
 )
 
 // endWhole has nothing to do: without groups, the command itself ends.
@@ -16,4 +14,4 @@ func endWhole(*exec.Cmd) {}
 var endingSignals = []os.Signal{os.Interrupt}
 
 // suspendWithCtrlZ has nothing to do: no program is stopped there.
-func suspendWithCtrlZ(*demo.Screen) (end func()) { return func() {} }
+func suspendWithCtrlZ(func(stop func())) (end func()) { return func() {} }

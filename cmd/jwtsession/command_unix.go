@@ -3,38 +3,58 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/jwtsession/jwtsession/internal/demo"
 )
 
 // endWhole has the end of a command's time end what it has started as well: they
 // are a group of their own. On a person's terminal they stay in ours, since
-// another group may not ask there; then only the command itself ends.
+// another group may not ask there; then those end that /proc knows to be below it.
 func endWhole(cmd *exec.Cmd) {
 	if terminal, err := os.Open("/dev/tty"); err == nil {
 		terminal.Close()
+		cmd.Cancel = func() error {
+			endBelow(cmd.Process.Pid)
+			return cmd.Process.Kill()
+		}
 		return
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
-// suspendWithCtrlZ has Ctrl-Z stop this program with its terminal in order, and
-// fg draw the picture anew, until the end.
-func suspendWithCtrlZ(screen *demo.Screen) (end func()) {
+// endBelow ends what a process has started, and what that has.
+func endBelow(pid int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		content, _ := os.ReadFile(list)
+		for _, field := range strings.Fields(string(content)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				endBelow(child)
+				syscall.Kill(child, syscall.SIGKILL)
+			}
+		}
+	}
+}
+
+// suspendWithCtrlZ has Ctrl-Z call suspend until the end, which puts the terminal
+// in order before it calls stop, and takes it back when that returns with fg.
+func suspendWithCtrlZ(suspend func(stop func())) (end func()) {
 	asked, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(asked, syscall.SIGTSTP)
 	go func() {
 		for {
 			select {
 			case <-asked:
-				screen.Suspend(stopThisProcess)
+				suspend(stopThisProcess)
 			case <-done:
 				return
 			}

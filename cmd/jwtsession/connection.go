@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -42,6 +43,9 @@ func readTrust(caFile, certFile, keyFile setting) (t trust, err error) {
 	}
 	if certFile.value != "" {
 		pair, err := tls.LoadX509KeyPair(certFile.value, cmp.Or(keyFile.value, certFile.value))
+		if err != nil && keyFile.value == "" {
+			err = fmt.Errorf("%w; if the key is in another file, give --client-key", err)
+		}
 		if err != nil {
 			return t, fmt.Errorf("read the client's certificate (%s): %w", certFile.from, err)
 		}
@@ -154,6 +158,25 @@ func readFile(path string) ([]byte, error) {
 		err = fmt.Errorf("%s is longer than %d bytes", path, longestPassword)
 	}
 	return content, err
+}
+
+// readFileUntil is readFile for what may be a pipe, that nobody writes into.
+func readFileUntil(ctx context.Context, path string) ([]byte, error) {
+	type outcome struct {
+		content []byte
+		err     error
+	}
+	read := make(chan outcome, 1)
+	go func() {
+		content, err := readFile(path)
+		read <- outcome{content, err}
+	}()
+	select {
+	case o := <-read:
+		return o.content, o.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s took too long to read (%w): see --timeout", path, ctx.Err())
+	}
 }
 
 // cacheKeySize is that of jwtsession.Config.CacheKey.

@@ -49,6 +49,9 @@ func TestACommandTrustsTheAuthoritiesInAFileAndShowsItsCertificate(t *testing.T)
 	if code, stdout, stderr := b.run(t, "api", "GET", "/me"); code != exitOK || !strings.Contains(stdout, sessiontest.Email) {
 		t.Errorf("api: got code %d, %q and %q, want who is signed in", code, stdout, stderr)
 	}
+	if code, _, stderr := b.run(t, "token", "--client-cert", caFile); code != exitUsage || !strings.Contains(stderr, "if the key is in another file, give --client-key") {
+		t.Errorf("a certificate without its key: got code %d and %q, want %d and how to give the key", code, stderr, exitUsage)
+	}
 	for _, flag := range []string{"--ca-file", "--client-cert", "--client-key"} {
 		if code, _, stderr := b.run(t, "token", flag, filepath.Join(directory, "none")); code != exitUsage || !strings.Contains(stderr, "no such file") {
 			t.Errorf("%s: got code %d and %q, want %d and that there is no such file", flag, code, stderr, exitUsage)

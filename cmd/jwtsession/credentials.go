@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -63,10 +64,13 @@ func (a *account) retrievePassword(ctx context.Context) (jwtsession.Credentials,
 	case err != nil:
 	case c.Password == "":
 		err = fmt.Errorf("the password of %s is empty", a.password.from)
+	case !utf8.ValidString(c.Password):
+		err = fmt.Errorf("the password of %s is not UTF-8: write it in that encoding", a.password.from)
 	case c.Email == "" && wantsEmail:
 		err = fmt.Errorf("there is a password (%s) but no e-mail address: set JWTSESSION_EMAIL", a.password.from)
 	default:
-		a.oddity.Store(oddityOf(c.Password))
+		a.noteOddity(exchange.Password, c.Password)
+		a.noteOddity(exchange.Email, c.Email)
 	}
 	return c, err
 }
@@ -74,15 +78,16 @@ func (a *account) retrievePassword(ctx context.Context) (jwtsession.Credentials,
 func (a *account) retrieveFromKeyring(ctx context.Context) (jwtsession.Credentials, error) {
 	credentials, err := loadLogin(ctx, a.baseURL.value, a.email.value)
 	if err == nil {
-		a.oddity.Store(oddityOf(credentials.Password))
+		a.noteOddity(exchange.Password, credentials.Password)
 		return credentials, nil
 	}
-	what, variables := "there are no credentials", "JWTSESSION_EMAIL and JWTSESSION_PASSWORD"
+	const password = "JWTSESSION_PASSWORD or JWTSESSION_PASSWORD_FILE"
+	what, variables := "there are no credentials", "JWTSESSION_EMAIL and "+password
 	switch {
 	case a.email.value != "":
-		what, variables = fmt.Sprintf("there is no password for %s (%s)", a.email.value, a.email.from), passwordVariable
+		what, variables = fmt.Sprintf("there is no password for %s (%s)", a.email.value, a.email.from), password
 	case !a.protocol.wants(exchange.Email):
-		what, variables = "there is no password", passwordVariable
+		what, variables = "there is no password", password
 	}
 	ways := fmt.Sprintf("%s: set %s, or write a profile (see jwtsession --help)", what, variables)
 	switch {
@@ -96,15 +101,18 @@ func (a *account) retrieveFromKeyring(ctx context.Context) (jwtsession.Credentia
 	return credentials, err
 }
 
-// oddityOf says what may be wrong with a password that the server has refused: what
+// noteOddity keeps what may be wrong with what is sent by this name.
+func (a *account) noteOddity(name, value string) { a.oddities.Store(name, oddityOf(value)) }
+
+// oddityOf says what may be wrong with a value that the server has refused: what
 // nobody has typed, and an editor or a shell has left. It is empty of others.
-func oddityOf(password string) string {
+func oddityOf(value string) string {
 	switch {
-	case strings.HasPrefix(password, "\ufeff"):
+	case strings.HasPrefix(value, "\ufeff"):
 		return ", which begins with a byte order mark"
-	case strings.HasSuffix(password, "\n"), strings.HasSuffix(password, "\r"):
+	case strings.HasSuffix(value, "\n"), strings.HasSuffix(value, "\r"):
 		return ", which ends with a line break"
-	case strings.TrimSpace(password) != password:
+	case strings.TrimSpace(value) != value:
 		return ", which begins or ends with a space"
 	}
 	return ""
@@ -144,8 +152,8 @@ func passwordFromInput(stdin io.Reader) *secretSource {
 }
 
 func secretFromFile(what, path, from string) *secretSource {
-	return &secretSource{from, func(context.Context) (string, error) {
-		content, err := readFile(path)
+	return &secretSource{from, func(ctx context.Context) (string, error) {
+		content, err := readFileUntil(ctx, path)
 		if err != nil {
 			return "", fmt.Errorf("read %s (%s): %w", what, from, err)
 		}
@@ -169,15 +177,35 @@ func secretFromCommand(what, command, from string, stderr io.Writer) *secretSour
 		shell.Stderr = stderr
 		shell.Env = withoutSecrets(os.Environ())
 		shell.WaitDelay = time.Second
-		output, err := shell.Output()
+		var output boundedBuffer
+		shell.Stdout = &output
+		err := shell.Run()
 		switch {
+		case output.isOver: // whatever came of it then: secretIn says that it is too long
 		case ctx.Err() != nil:
 			return "", fmt.Errorf("the command for %s (%s) took too long, and was ended (%w): see --timeout", what, from, ctx.Err())
 		case err != nil && !errors.Is(err, exec.ErrWaitDelay): // what it has left running may go on
 			return "", fmt.Errorf("the command for %s (%s) failed: %w", what, from, err)
 		}
-		return secretIn(what, bytes.NewReader(output), from)
+		return secretIn(what, bytes.NewReader(output.content), from)
 	}}
+}
+
+// boundedBuffer takes as much as secretIn reads: a command may write for ever.
+type boundedBuffer struct {
+	content []byte
+	isOver  bool
+}
+
+// Write fails when there is too much.
+func (b *boundedBuffer) Write(p []byte) (int, error) {
+	room := longestPassword + 1 - len(b.content) // one more than may be, so that it is told
+	if len(p) < room {
+		b.content = append(b.content, p...)
+		return len(p), nil
+	}
+	b.content, b.isOver = append(b.content, p[:room]...), true
+	return room, io.ErrShortWrite
 }
 
 // withoutSecrets is an environment for another program: without the passwords,

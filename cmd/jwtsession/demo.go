@@ -105,14 +105,21 @@ func (o demoOptions) show(out io.Writer, lines int, run func(demo.View) error) e
 		columns, rows, _ = term.GetSize(int(file.Fd()))
 		return columns, rows
 	})
-	defer suspendWithCtrlZ(screen)()
+	defer suspendWithCtrlZ(screen.Suspend)()
 	return run(screen)
 }
 
-const demoIntroduction = `For 25 seconds, two programs send 200 requests a second each, to an API of their
-own on this machine; nothing leaves it. jwtsession signs one in, and oauth2 alone
-the other. The APIs have short-lived tokens, an outage, and a log-out.
+// Whatever the demo says fits into demo.LeastWidth.
+const demoIntroduction = `For 25 seconds, two programs send 200 requests a second
+each, to an API of their own on this machine; nothing leaves
+it. jwtsession signs one in, and oauth2 alone the other. The
+APIs have short-lived tokens, an outage, and a log-out.
 
+`
+
+const demoConclusion = `
+No request of the jwtsession client failed, and none waited
+for a token but at the sign-ins that had to be.
 `
 
 func showDemo(ctx context.Context, o demoOptions, out io.Writer) error {
@@ -128,7 +135,7 @@ func showDemo(ctx context.Context, o demoOptions, out io.Writer) error {
 	if err := summary.Verdict(); err != nil {
 		return fmt.Errorf("the jwtsession client did not hold what it promises: %w", err)
 	}
-	fmt.Fprintln(out, "\nNo request of the jwtsession client failed, and none waited for a token but at\nthe sign-ins that had to be.")
+	io.WriteString(out, demoConclusion)
 	return nil
 }
 

@@ -41,11 +41,17 @@ func (o demoOptions) validate(given func(flag string) bool) error {
 	return err
 }
 
-const fleetIntroduction = `For about 25 seconds, %d processes of one account send 20 requests a second each
-to one API on this machine; nothing leaves it. They share one session through
-%s. The API has short-lived tokens and an outage, one process is
-killed while it renews the session, and one logs out.
+const fleetIntroduction = `For about 25 seconds, %d processes of one account send 20
+requests a second each to one API on this machine; nothing
+leaves it. They share one session through %s. The API
+has short-lived tokens and an outage, one process is killed
+while it renews the session, and one logs out.
 
+`
+
+const fleetConclusion = `
+No request failed, and all processes together needed no
+more sessions than one.
 `
 
 // showFleet is showDemo for --processes.
@@ -87,7 +93,7 @@ func showFleet(ctx context.Context, o demoOptions, out io.Writer) error {
 	if err := totals.Verdict(); err != nil {
 		return fmt.Errorf("the processes did not hold what the library promises: %w", err)
 	}
-	fmt.Fprintln(out, "\nNo request failed, and all processes together needed no more sessions than one.")
+	io.WriteString(out, fleetConclusion)
 	return nil
 }
 

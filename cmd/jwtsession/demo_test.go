@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"github.com/jwtsession/jwtsession/internal/demo"
 	"github.com/jwtsession/jwtsession/internal/longtest"
 )
 
@@ -174,5 +176,20 @@ func TestTheDemoDrawsOnTerminalsAlone(t *testing.T) {
 				t.Errorf("an event, or the summary, is missing:\n%s", output)
 			}
 		})
+	}
+}
+
+// What is not drawn anew is broken by a narrow terminal in the middle of a word.
+func TestWhatTheDemoSaysBesideItsPictureFitsIntoTheNarrowestTerminal(t *testing.T) {
+	clients := []demo.Result{{Name: "jwtsession"}, {Name: "oauth2 alone"}}
+	for _, text := range []string{
+		demoIntroduction, demoConclusion, demo.Summary{Clients: clients}.Table(),
+		fmt.Sprintf(fleetIntroduction, 50, "a file"), fleetConclusion, demo.Totals{}.Table(),
+	} {
+		for line := range strings.Lines(text) {
+			if columns := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); columns > demo.LeastWidth {
+				t.Errorf("got %d columns, want %d at most: %s", columns, demo.LeastWidth, line)
+			}
+		}
 	}
 }

@@ -26,7 +26,7 @@ func docs(t *testing.T) map[string]string {
 	t.Helper()
 	root := newRootCommand()
 	root.DisableAutoGenTag = true // it has the date
-	root.InitDefaultCompletionCmd()
+	addCompletion(root)
 	forEachCommand(root, func(cmd *cobra.Command) {
 		if cmd.Long != "" && (cmd.Parent() == nil || cmd.Parent().Name() != "completion") { // cobra's own are paragraphs
 			cmd.Long = "```\n" + cmd.Long + "\n```"

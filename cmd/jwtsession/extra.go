@@ -140,6 +140,7 @@ func (a *account) retrieveExtra(ctx context.Context, email string) (map[string]s
 			all = map[string]string{}
 		}
 		all[name] = value
+		a.noteOddity(name, value)
 	}
 	return all, nil
 }

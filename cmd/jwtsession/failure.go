@@ -74,7 +74,6 @@ func (a *account) endsWithSignIn() bool {
 
 // credentialsFrom says where all is from that was sent to sign in.
 func (a *account) credentialsFrom() string {
-	oddity, _ := a.oddity.Load().(string)
 	var all []string
 	add := func(name, what, from string) {
 		if !a.protocol.wants(name) {
@@ -84,10 +83,12 @@ func (a *account) credentialsFrom() string {
 		if len(all) > 0 {
 			verb = " that of "
 		}
-		all = append(all, what+verb+from)
+		oddity, _ := a.oddities.Load(name)
+		odd, _ := oddity.(string)
+		all = append(all, what+verb+from+odd)
 	}
 	add(exchange.Email, "the e-mail address", a.emailFrom())
-	add(exchange.Password, "the password", a.passwordFrom()+oddity)
+	add(exchange.Password, "the password", a.passwordFrom())
 	add(exchange.Code, "the one-time code", a.codeFrom())
 	for _, name := range a.protocol.extra() {
 		add(name, "{"+name+"}", a.extraFrom(name))

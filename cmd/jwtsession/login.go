@@ -84,7 +84,7 @@ func (a *account) login(cmd *cobra.Command, fromInput bool) error {
 	}
 	// Whoever has no keyring should learn it before the password is asked for.
 	if _, err := loadLogin(cmd.Context(), a.baseURL.value, a.email.value); err != nil && !errors.Is(err, errNoLogin) {
-		return fmt.Errorf("%w, or set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or use --password-file or --password-command, instead of a login", err)
+		return fmt.Errorf("%w; without a login, set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or use --password-file or --password-command", err)
 	}
 
 	c, typed, err := a.enter(cmd.Context(), fromInput)
@@ -93,14 +93,15 @@ func (a *account) login(cmd *cobra.Command, fromInput bool) error {
 	}
 	a.email, a.password = setting{c.Email, entered}, &secretSource{entered, func(context.Context) (string, error) { return c.Password, nil }}
 	credentials := &given{Credentials: c}
-	ts, closeAll, err := a.open(cmd.Context(), func(config *jwtsession.Config) { config.Credentials = credentials }, a.warnOfCache(cmd.ErrOrStderr()))
+	var asked counter
+	ts, closeAll, err := a.open(cmd.Context(), asked.countIn, func(config *jwtsession.Config) { config.Credentials = credentials }, a.warnOfCache(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
 	_, err = a.tokenOf(cmd.Context(), ts, credentials)
 	closeAll()
 	if err != nil {
-		return a.explain(err)
+		return a.explainRemembered(err, &asked, "a login after jwtsession cache clear does")
 	}
 	c.Extra = typed
 	if err := storeLogin(cmd.Context(), a.baseURL.value, c); err != nil {
@@ -178,8 +179,9 @@ func of(email string) string {
 }
 
 // readHidden reads a line that the terminal does not show. Whatever ends the
-// program meanwhile, the terminal shows again what is typed.
-func readHidden(terminal *os.File) ([]byte, error) {
+// program meanwhile, or stops it, the terminal shows again what is typed. When it
+// goes on after Ctrl-Z it hides that again, and prompts anew.
+func readHidden(terminal *os.File, prompt func()) ([]byte, error) {
 	state, err := term.GetState(int(terminal.Fd()))
 	if err != nil {
 		return nil, err
@@ -187,6 +189,16 @@ func readHidden(terminal *os.File) ([]byte, error) {
 	ending := make(chan os.Signal, 1)
 	signal.Notify(ending, endingSignals...)
 	defer signal.Stop(ending)
+	defer suspendWithCtrlZ(func(stop func()) {
+		hiding, err := term.GetState(int(terminal.Fd()))
+		if err != nil || term.Restore(int(terminal.Fd()), state) != nil {
+			return
+		}
+		stop()
+		if term.Restore(int(terminal.Fd()), hiding) == nil {
+			prompt()
+		}
+	})()
 	type line struct {
 		text []byte
 		err  error

@@ -108,6 +108,9 @@ func TestALoginServesAllCommandsUntilItIsForgotten(t *testing.T) {
 	if code != exitRejected || !strings.Contains(output, "401 Unauthorized") || strings.Contains(output, "wrong password") {
 		t.Errorf("a wrong password: got code %d and %q, want %d, and not the password", code, output, exitRejected)
 	}
+	if code, output := logIn("wrong password"); code != exitRejected || !strings.Contains(output, "nobody was asked now: a login after jwtsession cache clear does") {
+		t.Errorf("the same again: got code %d and %q, want %d and how to ask at once", code, output, exitRejected)
+	}
 	if code, _, stderr := b.run(t, "token"); code != exitUsage || !strings.Contains(stderr, "store them with: jwtsession login") {
 		t.Errorf("after a failed login: got code %d and %q, want that there are no credentials", code, stderr)
 	}
@@ -175,6 +178,30 @@ func TestALoginThatIsStoppedLeavesATerminalThatShowsWhatIsTyped(t *testing.T) {
 	}
 }
 
+// What is typed after Ctrl-Z is the shell's, and what is typed after fg a secret.
+func TestALoginHidesWhatIsTypedAlsoAfterItWasStopped(t *testing.T) {
+	b := newBox(t).with(secretService(t)...).with("JWTSESSION_PASSWORD=")
+	// A shell with jobs stands between, as a person's does.
+	shell := b.command(t)
+	shell.Path, shell.Args = "/bin/sh", []string{"sh", "-c", `set -m; "$0" login; read line; fg; exit $?`, shell.Path}
+	p := onOwnTerminal(t, shell)
+	p.expect("Password of clerk@example.com: ")
+	p.awaitEcho(false)
+	login := childOf(t, shell.Process.Pid)
+	if _, err := p.side.WriteString("\x1a"); err != nil { // Ctrl-Z
+		t.Fatal(err)
+	}
+	awaitState(t, login, "T")
+	p.awaitEcho(true)
+	p.mark()
+	p.enter("", true)
+	p.expect("Password of clerk@example.com: ")
+	p.enter(sessiontest.Password, false)
+	if code, output := p.exit(); code != exitOK || !strings.Contains(output, "Signed in at ") || strings.Contains(output, sessiontest.Password) {
+		t.Errorf("got code %d and %q, want that it is signed in, and not the password", code, output)
+	}
+}
+
 func TestALoginWithoutAKeyringSaysSoBeforeItAsks(t *testing.T) {
 	b := newBox(t)
 	p := onOwnTerminal(t, b.command(t, "login"))
@@ -192,7 +219,7 @@ func TestALoginWithoutAKeyringSaysSoBeforeItAsks(t *testing.T) {
 
 // What is wrong comes first, and what to do about it.
 func TestAKeyringThatCannotBeUsedSaysWhy(t *testing.T) {
-	const ways = "there are no credentials: set JWTSESSION_EMAIL and JWTSESSION_PASSWORD, or write a profile (see jwtsession --help)\n"
+	const ways = "there are no credentials: set JWTSESSION_EMAIL and JWTSESSION_PASSWORD or JWTSESSION_PASSWORD_FILE, or write a profile (see jwtsession --help)\n"
 	environment := secretService(t)
 	address := strings.TrimPrefix(environment[0], "DBUS_SESSION_BUS_ADDRESS=")
 	lockKeyring(t, address)
@@ -201,7 +228,7 @@ func TestAKeyringThatCannotBeUsedSaysWhy(t *testing.T) {
 		environment []string
 		want, login string
 	}{
-		"a locked keyring":   {environment, "the keyring is locked: unlock it; without it " + ways, "the keyring is locked: unlock it, or set"},
+		"a locked keyring":   {environment, "the keyring is locked: unlock it; without it " + ways, "the keyring is locked: unlock it; without a login, set JWTSESSION_EMAIL"},
 		"a bus that is away": {[]string{"DBUS_SESSION_BUS_ADDRESS=" + empty}, "there is no session bus at " + empty + " (DBUS_SESSION_BUS_ADDRESS): connect: no such file or directory; without it " + ways, "there is no session bus at " + empty},
 		"a desktop, no bus":  {[]string{"DISPLAY=:7"}, errNoBus.Error() + "; without it " + ways, errNoBus.Error()},
 		"no desktop":         {nil, ways, errNoBus.Error()},

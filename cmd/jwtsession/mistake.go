@@ -40,6 +40,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "duration":
 		flag := invalid.GetFlag()
 		return fmt.Errorf("--%s is %q: give a number and its unit, such as --%s 5s or --%s 2m", flag.Name, invalid.GetValue(), flag.Name, flag.Name)
+	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "int":
+		return fmt.Errorf("--%s is %q: give a whole number", invalid.GetFlag().Name, invalid.GetValue())
 	}
 	return err
 }

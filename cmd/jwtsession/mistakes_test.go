@@ -24,7 +24,7 @@ func TestEachOfANewcomersMistakesGetsTheLineThatHelps(t *testing.T) {
 		want        []string
 	}{
 		"no credentials": {plain, []string{"JWTSESSION_EMAIL=", "JWTSESSION_PASSWORD="}, exitUsage,
-			[]string{"set JWTSESSION_EMAIL and JWTSESSION_PASSWORD"}},
+			[]string{"set JWTSESSION_EMAIL and JWTSESSION_PASSWORD or JWTSESSION_PASSWORD_FILE, or write a profile"}},
 		"no password": {plain, []string{"JWTSESSION_PASSWORD="}, exitUsage,
 			[]string{"there is no password for clerk@example.com (JWTSESSION_EMAIL): set JWTSESSION_PASSWORD"}},
 		"a wrong password": {plain, []string{"JWTSESSION_PASSWORD=wrong"}, exitRejected,
@@ -108,6 +108,7 @@ func TestTheShellsCompleteCommandsAndValues(t *testing.T) {
 	for args, want := range map[string]string{
 		"tok":               "token\t",
 		"token --output ":   "text\njson\nheader\n",
+		"serve --protocol ": "cisco-aci\n",
 		"status -o ":        "text\njson\n",
 		"token --cache ":    "file\nnone\nkeyring\nredis://\n",
 		"exec --profile ":   "default\nnameless\nwork\n",

@@ -44,7 +44,33 @@ func TestAPasswordCommandThatTakesTooLongEndsWithAllThatItStarted(t *testing.T) 
 		!strings.Contains(string(text), "the command for the password (--password-command) took too long") || strings.Contains(string(text), "network") {
 		t.Errorf("got code %d and %q, want %d, and an error of the command", code, text, exitUsage)
 	}
-	content, err := os.ReadFile(pids)
+	awaitEnd(t, pids)
+	b.wantCalls(t, map[sessiontest.Op]int{})
+}
+
+// What is there besides a password may be as odd.
+func TestWhatNobodyTypedIntoANameIsPointedOutWhenTheAPIRefusesIt(t *testing.T) {
+	b := newBox(t)
+	for email, want := range map[string]string{
+		sessiontest.Email + "\n":     "the e-mail address is that of JWTSESSION_EMAIL, which ends with a line break, and the password",
+		"\ufeff" + sessiontest.Email: "the e-mail address is that of JWTSESSION_EMAIL, which begins with a byte order mark, and the password",
+	} {
+		if code, _, stderr := b.with("JWTSESSION_EMAIL="+email).run(t, "token"); code != exitRejected || !strings.Contains(stderr, want) {
+			t.Errorf("%q: got code %d and %q, want %d and %q", email, code, stderr, exitRejected, want)
+		}
+	}
+	line, _ := start(t, nil, "serve", "--addr", "127.0.0.1:0", "--protocol", "keystone").line(t, "The API in a box is at ")
+	b = boxAt(t, strings.TrimPrefix(line, "The API in a box is at ")).with("JWTSESSION_PROTOCOL=keystone", "JWTSESSION_PASSWORD=wrong",
+		"JWTSESSION_EXTRA_USER_DOMAIN=d", "JWTSESSION_EXTRA_PROJECT_DOMAIN=d", "JWTSESSION_EXTRA_PROJECT=lab\n")
+	if _, _, stderr := b.run(t, "token"); !strings.Contains(stderr, "{project} that of JWTSESSION_EXTRA_PROJECT, which ends with a line break") {
+		t.Errorf("{project}: got %q, want what is odd in it", stderr)
+	}
+}
+
+// awaitEnd waits until the process has ended whose number is in the file.
+func awaitEnd(t *testing.T, file string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,13 +86,42 @@ func TestAPasswordCommandThatTakesTooLongEndsWithAllThatItStarted(t *testing.T) 
 			t.Fatalf("process %d, which the command has started, goes on", pid)
 		}
 	}
-	b.wantCalls(t, map[sessiontest.Op]int{})
 }
 
 // isZombie reports whether the process has ended, and nobody has asked how.
 func isZombie(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	return err == nil && strings.Contains(string(stat), ") Z ")
+}
+
+// A mistaken command may have no end, and a pipe no beginning.
+func TestAPasswordThatNeverEndsOrBeginsIsAnError(t *testing.T) {
+	b := newBox(t).with("JWTSESSION_PASSWORD=")
+	pipe := t.TempDir() + "/pipe"
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	binary := t.TempDir() + "/binary"
+	if err := os.WriteFile(binary, []byte("\xff\xfec\x00"), 0o600); err != nil { // what an editor calls Unicode
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--password-command", "yes"}, "(--password-command) is longer than 65536 bytes"},
+		{[]string{"--password-file", pipe, "--timeout", "300ms"}, "took too long to read"},
+		{[]string{"--password-file", binary}, "the password of --password-file " + binary + " is not UTF-8"},
+	} {
+		cmd := b.command(t, append([]string{"token"}, c.args...)...)
+		end := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+		code, _, stderr := finish(t, cmd)
+		end.Stop()
+		if code != exitUsage || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: got code %d and %q, want %d and %q", c.args, code, stderr, exitUsage, c.want)
+		}
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{})
 }
 
 func TestWhatNobodyTypedIntoAPasswordIsPointedOutWhenTheAPIRefusesIt(t *testing.T) {

@@ -53,13 +53,8 @@ take for a success. The exit code is
 		Version:       jwtsession.Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return unknownCommand(cmd, args[0])
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          noCommand,
+		RunE:          showHelp,
 	}
 	root.SetUsageTemplate(strings.NewReplacer(
 		"FlagUsages", "FlagUsagesWrapped 80",
@@ -85,18 +80,34 @@ take for a success. The exit code is
 	return root
 }
 
+// addCompletion adds cobra's command, which writes to what is the output by then,
+// but that a shell which there is not is a mistake.
+func addCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args, cmd.RunE = noCommand, showHelp
+		}
+	}
+}
+
+// noCommand is for a command that does nothing but to have others below it.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return unknownCommand(cmd, args[0])
+}
+
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
 // newGroup is a command that does nothing but to have others below it.
 func newGroup(name, short string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   name,
 		Short: short,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return unknownCommand(cmd, args[0])
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:  noCommand,
+		RunE:  showHelp,
 	}
 	cmd.AddCommand(commands...)
 	return cmd
@@ -109,6 +120,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	addCompletion(root)
 
 	// What fails before a command has begun is the fault of the command line.
 	begun := false
@@ -212,9 +224,9 @@ func exitCode(err error) int {
 }
 
 // oneLine is an error's text as a line of its own, without the name that the
-// library and the command share.
+// library and the command share, wherever in it the library's begins.
 func oneLine(err error) string {
-	text := strings.TrimPrefix(err.Error(), "jwtsession: ")
+	text := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "jwtsession: "), ": jwtsession: ", ": ")
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 

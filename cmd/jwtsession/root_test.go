@@ -57,6 +57,8 @@ func TestAWrongCommandLineIsOneLineOnStderrAndCode2(t *testing.T) {
 		{"token --timeout 5", `--timeout is "5": give a number and its unit, such as --timeout 5s`},
 		{"help tokne", `unknown command "tokne": did you mean "token"?`},
 		{"help cache claer", `unknown command "claer": did you mean "clear"?`},
+		{"completion bsh", `unknown command "bsh": did you mean "bash"?`},
+		{"demo --processes x", `--processes is "x": give a whole number`},
 		{"cache claer", `unknown command "claer": did you mean "clear"?`},
 		{"token --min-life -1m", "--min-life is -1m0s: give zero or more"},
 		{"api GET", "give METHOD and PATH"},
@@ -119,6 +121,9 @@ func TestTheExitCodeTellsScriptsWhatFailed(t *testing.T) {
 func TestAnErrorOfSeveralLinesBecomesOne(t *testing.T) {
 	err := errors.Join(errors.New("jwtsession: the first"), errors.New("the second"))
 	if got, want := oneLine(err), "the first; the second"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := oneLine(fmt.Errorf("no token: %w", errors.New("jwtsession: why"))), "no token: why"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

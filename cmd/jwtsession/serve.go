@@ -80,6 +80,7 @@ A fault makes calls go wrong, in the order given: OPERATION:FAULT[:CALLS].
 	flags.BoolVar(&o.tls, "tls", false, "serve HTTPS, with a certificate that nobody trusts")
 	flags.StringVar(&o.keyFile, "signing-key-file", "", "sign the tokens (HS256) with the content of this `file`, for clients that verify them")
 	flags.StringVar(&o.protocol, "protocol", "pacerpro", "speak the protocol of this `name`: pocketbase, for instance")
+	cmd.RegisterFlagCompletionFunc("protocol", cobra.FixedCompletions(protocolNames(), cobra.ShellCompDirectiveNoFileComp))
 	flags.BoolVar(&o.rotation, "rotation", false, "refresh tokens are good once; a second use of one ends the session")
 	flags.Var(&o.faults, "fault", "make calls go wrong as this `fault` says, see above; may be repeated")
 	return cmd

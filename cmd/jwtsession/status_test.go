@@ -142,7 +142,7 @@ func TestStatusTellsWhatIsWrong(t *testing.T) {
 		t.Errorf("a damaged entry: got\n%s\nwant that the cache is damaged", text)
 	}
 	_, _, stderr := b.run(t, "token")
-	if !strings.HasPrefix(stderr, "jwtsession: warning: the cache is done without") || strings.Count(stderr, "\n") != 1 {
+	if !strings.HasPrefix(stderr, "jwtsession: warning: filecache: ") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("a damaged entry: got %q on stderr of token, want a warning", stderr)
 	}
 }

@@ -149,6 +149,23 @@ func TestAPasswordFromStandardInputIsNotTypedInTheOpen(t *testing.T) {
 	}
 }
 
+// On a terminal the command may ask, and is in the group of whoever waits for it.
+func TestAPasswordCommandOnATerminalEndsWithAllThatItStarted(t *testing.T) {
+	b := newBox(t).with("JWTSESSION_PASSWORD=")
+	pids := t.TempDir() + "/pids"
+	command := "read -r line </dev/tty; sh -c 'sleep 300 & echo $! >" + pids + "; sleep 300'"
+	// The session is a shell's, whose end would end all that is on its terminal.
+	shell := b.command(t)
+	shell.Path, shell.Args = "/bin/sh", []string{"sh", "-c", `"$0" token --timeout 1s --password-command "$1"; echo "the code is $?"; read line`, shell.Path, command}
+	p := onOwnTerminal(t, shell)
+	p.enter("what it asked for", true)
+	p.expect("took too long")
+	p.expect(fmt.Sprintf("the code is %d", exitUsage))
+	awaitEnd(t, pids)
+	p.enter("", true)
+	p.exit()
+}
+
 // resize makes the terminal that large, before or while a command runs on it.
 func (p *terminal) resize(columns, rows uint16) {
 	p.t.Helper()
@@ -165,7 +182,7 @@ func TestTheDemoLeavesTheTerminalInOrderWhenItIsStoppedAndDrawsAnewThen(t *testi
 	shell := b.command(t)
 	shell.Path, shell.Args = "/bin/sh", []string{"sh", "-c", `set -m; stty cols 80 rows 24; "$0" demo --duration 5s; read line; fg; exit $?`, shell.Path}
 	p := onOwnTerminal(t, shell)
-	p.expect("own on this machine; nothing leaves it")
+	p.expect("on this machine; nothing leaves")
 	p.expect("signed in")
 	p.expect("open") // 80 columns have it
 	p.mark()

@@ -163,11 +163,19 @@ func (a *account) liveToken(ctx context.Context, want demand, stderr io.Writer, 
 		}
 		token, err = a.acquire(ctx, want, provider, events, &asked, changes)
 	}
+	return token, a.explainRemembered(err, &asked, "--retry does")
+}
+
+// askAgainByHand is how to ask at once, where there is no --retry.
+const askAgainByHand = "jwtsession token --retry does"
+
+// explainRemembered is explain where an answer may be one that the cache remembers.
+func (a *account) explainRemembered(err error, asked *counter, how string) error {
 	err = a.explain(err)
 	if isAnswer(err) && asked.calls.Load() == 0 {
-		err = &advisedError{err, "nobody was asked now: --retry does", exitCode(err)}
+		err = &advisedError{err, "nobody was asked now: " + how, exitCode(err)}
 	}
-	return token, err
+	return err
 }
 
 // acquire returns the token of a source that lives no longer than the call.

@@ -27,7 +27,7 @@ const askAgain = time.Second
 func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 	ctx, stop := untilStopped(cmd.Context())
 	defer stop()
-	if err := mustHaveDirectory(file); err != nil {
+	if err := mustBeReplaceable(file); err != nil {
 		return err
 	}
 	if _, err := a.Retrieve(ctx); err != nil {
@@ -37,7 +37,8 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 		return err
 	}
 	changed := make(chan struct{}, 1)
-	ts, closeAll, err := a.open(ctx, func(c *jwtsession.Config) {
+	var asked counter
+	ts, closeAll, err := a.open(ctx, asked.countIn, func(c *jwtsession.Config) {
 		c.OnEvent = func(jwtsession.Event) {
 			select {
 			case changed <- struct{}{}:
@@ -55,7 +56,7 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err == nil && token.AccessToken != written:
+		case err == nil && (token.AccessToken != written || isGone(file)):
 			if err := replaceFile(file, token.AccessToken); err != nil {
 				return &localError{fmt.Errorf("write the token (--write): %w", err)}
 			}
@@ -65,7 +66,7 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 			}
 			written, complaint.cause = token.AccessToken, ""
 		case err != nil && written == "":
-			return a.explain(err)
+			return a.explainRemembered(err, &asked, askAgainByHand)
 		case err != nil:
 			complaint.of(err, a.explain(err))
 		}
@@ -74,13 +75,26 @@ func (a *account) keepFresh(cmd *cobra.Command, file string) error {
 	return nil
 }
 
-// mustHaveDirectory is the error of a file that nobody can make.
-func mustHaveDirectory(file string) error {
+// mustBeReplaceable is the error of a file that nobody can make, and of what is
+// there and no file: a rename would put one in the place of a device, too, and who
+// reads by way of a link would see nothing of it.
+func mustBeReplaceable(file string) error {
 	directory := filepath.Dir(file)
 	if _, err := os.Stat(directory); errors.Is(err, fs.ErrNotExist) {
 		return &usageError{fmt.Errorf("%s cannot be written (--write): make the directory %s", file, directory)}
 	}
-	return nil
+	info, err := os.Lstat(file)
+	if err != nil || info.Mode().IsRegular() {
+		return nil
+	}
+	kind := "a device, a pipe or a socket"
+	switch {
+	case info.IsDir():
+		kind = "a directory"
+	case info.Mode()&fs.ModeSymlink != 0:
+		kind = "a symbolic link"
+	}
+	return &usageError{fmt.Errorf("%s is %s, and would be replaced (--write): name a file", file, kind)}
 }
 
 // complainAgain is how often the same is said again.
@@ -108,18 +122,26 @@ func (c *complaint) of(err, explained error) {
 	fmt.Fprintln(c.out, "jwtsession: warning: there is no live token:", oneLine(explained))
 }
 
+// lookAgain is how often the file is looked for, which others may remove.
+const lookAgain = 5 * time.Second
+
+func isGone(file string) bool {
+	_, err := os.Lstat(file)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // waitForChange returns when something has happened to the session, when the
-// token has expired, or soon if there is none.
+// token has expired, soon if there is none, and after a while.
 func waitForChange(ctx context.Context, changed <-chan struct{}, token *oauth2.Token) {
-	var expired <-chan time.Time // never, if nobody knows
+	wait := lookAgain
 	if token == nil {
-		expired = time.After(askAgain)
+		wait = askAgain
 	} else if !token.Expiry.IsZero() {
-		expired = time.After(max(time.Until(token.Expiry), askAgain))
+		wait = min(wait, max(time.Until(token.Expiry), askAgain))
 	}
 	select {
 	case <-changed:
-	case <-expired:
+	case <-time.After(wait):
 	case <-ctx.Done():
 	}
 }

@@ -189,6 +189,12 @@ func TestARememberedRefusalIsAskedAboutAgainWhenThatIsDemanded(t *testing.T) {
 	if code, _, stderr := b.run(t, "token"); code != exitRejected || !strings.Contains(stderr, question) {
 		t.Errorf("what is remembered of it: got code %d and %q, want %d and how to ask at once", code, stderr, exitRejected)
 	}
+	const other = "nobody was asked now: jwtsession token --retry does"
+	for _, args := range [][]string{{"api", "GET", "/me"}, {"token", "--write", t.TempDir() + "/token"}} {
+		if code, _, stderr := b.run(t, args...); code != exitRejected || !strings.Contains(stderr, other) {
+			t.Errorf("%q: got code %d and %q, want %d and %q", args, code, stderr, exitRejected, other)
+		}
+	}
 	first := b.token(t, "--retry")
 	if b.token(t) != first || b.token(t, "--retry") != first {
 		t.Error("after it: got another token, want that of the session which there is now")

@@ -101,7 +101,7 @@ func (s Summary) Table() string {
 	row := func(name string, figure func(Result) string) {
 		fmt.Fprintf(&b, "%-34s", name)
 		for _, r := range s.Clients {
-			fmt.Fprintf(&b, "%14s", figure(r))
+			fmt.Fprintf(&b, "%13s", figure(r))
 		}
 		b.WriteString("\n")
 	}
