@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -81,7 +82,7 @@ func (o *Observer) Observe(e jwtsession.Event) {
 
 // Transport returns a [jwtsession.Transport] of the source over base, of which nil
 // stands for http.DefaultTransport, that counts the requests which a newer token
-// has saved (jwtsession.requests.recovered). It takes one allocation a request.
+// has saved (jwtsession.requests.recovered). It allocates nothing.
 func (o *Observer) Transport(source *jwtsession.TokenSource, base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -102,8 +103,15 @@ type sends struct {
 	rejected bool // with a 401
 }
 
+var idle = sync.Pool{New: func() any { return new(sends) }}
+
 func (t *countingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	s := &sends{base: t.base}
+	s := idle.Get().(*sends)
+	defer func() {
+		*s = sends{}
+		idle.Put(s)
+	}()
+	s.base = t.base
 	s.Transport = jwtsession.Transport{Source: t.source, Base: sender{s}}
 	res, err := s.RoundTrip(req)
 	if s.rejected && err == nil && res.StatusCode != http.StatusUnauthorized {
