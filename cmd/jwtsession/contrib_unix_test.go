@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +28,9 @@ func TestTheSidecarOfKubernetesIsReadyWhenItIsSignedIn(t *testing.T) {
 			Template struct {
 				Spec struct {
 					InitContainers []struct {
-						Args         []string
-						StartupProbe struct{ Exec struct{ Command []string } } `yaml:"startupProbe"`
+						Args           []string
+						StartupProbe   struct{ Exec struct{ Command []string } } `yaml:"startupProbe"`
+						ReadinessProbe struct{ Exec struct{ Command []string } } `yaml:"readinessProbe"`
 					} `yaml:"initContainers"`
 				}
 			}
@@ -41,6 +43,9 @@ func TestTheSidecarOfKubernetesIsReadyWhenItIsSignedIn(t *testing.T) {
 	installed := strings.Trim(lineOf(t, "../../contrib/Containerfile", "ENTRYPOINT "), `[]"`)
 	if probed := sidecar.StartupProbe.Exec.Command[0]; probed != installed || strings.Fields(lineOf(t, "../../contrib/Containerfile", "COPY --from=build /jwtsession "))[0] != installed {
 		t.Errorf("the probe runs %s, and the Containerfile has %s, want one path", probed, installed)
+	}
+	if ready := sidecar.ReadinessProbe.Exec.Command; !slices.Equal(ready, sidecar.StartupProbe.Exec.Command) {
+		t.Errorf("the probe of its readiness is %q, want what shows that it has started", ready)
 	}
 	directory := t.TempDir()
 	if err := os.WriteFile(filepath.Join(directory, "password"), []byte(sessiontest.Password), 0o444); err != nil {
