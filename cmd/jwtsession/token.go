@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -94,6 +95,9 @@ jwtsession --help.`,
 			if file != "" {
 				return account.keepFresh(cmd, file)
 			}
+			// It ends in a moment, and the 19 MiB that a key takes which is derived from a
+			// password are no reason to collect garbage beside that.
+			defer debug.SetGCPercent(debug.SetGCPercent(-1))
 			token, err := account.liveToken(cmd.Context(), want, cmd.ErrOrStderr())
 			if err != nil {
 				return err
