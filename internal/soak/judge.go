@@ -25,6 +25,9 @@ const (
 	// keeps its session until its refresh falls due.
 	apart = life + 5*time.Second
 
+	// rejectionCounts is for how long the answer to a rejection counts (T12).
+	rejectionCounts = time.Minute + recently
+
 	// recently is for how long what befell one worker may concern the others.
 	recently = 15 * time.Second
 )
@@ -156,6 +159,7 @@ func (j *judge) unexplained(c, last *call) string {
 	}
 	switch {
 	case age > life-2*time.Second: // it has expired, or a second is missing
+	case j.lately(now, rejectionCounts, rejection) && j.isEnding(last, now):
 	case j.rejectedSince(last):
 	case slices.ContainsFunc(j.calls, func(b *call) bool {
 		return b.op == sessiontest.OpCreate && b.Begin.After(last.Begin) && !j.isClean(b)
@@ -166,6 +170,18 @@ func (j *judge) unexplained(c, last *call) string {
 		return fmt.Sprintf("the fleet has had a session for %v, and nothing has ended it", age)
 	}
 	return ""
+}
+
+// isEnding reports whether what the fleet had before that session is in its last
+// second or two: a worker that has not seen the newer one yet may be told of a
+// rejection, if the API's clock is another, and that may not be the first (T12).
+func (j *judge) isEnding(last *call, now time.Time) bool {
+	for _, c := range slices.Backward(j.calls) {
+		if c != last && !c.End.IsZero() && c.Begin.Before(last.Begin) && j.isClean(c) {
+			return now.Sub(c.Begin) > life-2*time.Second
+		}
+	}
+	return false
 }
 
 // learns reports whether a worker is yet to sign in since the API's clock has

@@ -166,6 +166,18 @@ func TestWhatEventsDoNotExplainIsBroken(t *testing.T) {
 			s.call(sessiontest.OpRefresh, one, 9, 503, 0)
 			s.signsIn(one, 9.8)
 		}, "a sign-in"},
+		{"a second rejection within a minute, at the end of what another has renewed", func(s *seen) {
+			s.trouble("spurious 401", 0.5, 1, "")
+			s.signsIn(one, 0)
+			s.refreshes(one, 1.1)
+			s.refreshes(other, 11)
+			s.signsIn(one, 12)
+		}, ""},
+		{"the end of what another has renewed", func(s *seen) {
+			s.signsIn(one, 0)
+			s.refreshes(other, 9)
+			s.signsIn(one, 12)
+		}, "a sign-in"},
 		{"Retry-After is the worker's", func(s *seen) {
 			s.signsIn(one, 0)
 			s.trouble("limit", 8, 9.5, "")
