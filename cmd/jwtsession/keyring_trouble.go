@@ -8,8 +8,6 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
-
-	"github.com/godbus/dbus/v5"
 )
 
 var (
@@ -36,13 +34,11 @@ func explainSecretService(err error) error {
 		notStarted *exec.Error
 		failed     *exec.ExitError
 		dial       *net.OpError
-		answer     dbus.Error
 	)
-	isAnswer := errors.As(err, &answer)
-	switch {
-	case strings.HasPrefix(err.Error(), "failed to unlock"), isAnswer && answer.Name == "org.freedesktop.Secret.Error.IsLocked":
+	switch answer := busError(err); {
+	case strings.HasPrefix(err.Error(), "failed to unlock"), answer == "org.freedesktop.Secret.Error.IsLocked":
 		return errKeyringLocked
-	case isAnswer && answer.Name == "org.freedesktop.DBus.Error.ServiceUnknown":
+	case answer == "org.freedesktop.DBus.Error.ServiceUnknown":
 		return errors.New("there is no keyring on the session bus: start one, such as gnome-keyring or KWallet")
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return fmt.Errorf("there is no session bus at %s (DBUS_SESSION_BUS_ADDRESS): %w", os.Getenv("DBUS_SESSION_BUS_ADDRESS"), dial.Err)

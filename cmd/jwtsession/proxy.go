@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,7 +130,7 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 	ctx, stop := untilStopped(cmd.Context())
 	defer stop()
 	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
+	signal.Notify(hangups, hangup)
 	defer signal.Stop(hangups)
 
 	accounts, err := o.accounts(cmd, flags)

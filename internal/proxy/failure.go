@@ -8,9 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/jwtsession/jwtsession"
@@ -111,13 +111,13 @@ func (f *failure) comeBackIn(untilAttempt time.Duration) {
 func trouble(err error) string {
 	var (
 		unknown *net.DNSError
-		system  syscall.Errno
+		system  *os.SyscallError
 	)
 	switch {
 	case errors.As(err, &unknown):
 		return "its name is not known"
 	case errors.As(err, &system):
-		return system.Error()
+		return system.Err.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection ended"
 	}
