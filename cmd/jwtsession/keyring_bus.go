@@ -1,4 +1,4 @@
-//go:build !illumos && !solaris && !plan9 && !js && !wasip1
+//go:build linux || freebsd || netbsd || openbsd
 
 package main
 

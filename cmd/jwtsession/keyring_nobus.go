@@ -1,6 +1,6 @@
-//go:build illumos || solaris || plan9 || js || wasip1
+//go:build !linux && !freebsd && !netbsd && !openbsd
 
 package main
 
-// busError is of systems that D-Bus, and with it a keyring, is not known on.
+// busError is of systems whose keyring is not on a D-Bus, or that have none.
 func busError(error) string { return "" }
