@@ -280,3 +280,24 @@ func TestWhatARefreshOfARejectedTokenBringsIsNotTrusted(t *testing.T) {
 		expectCalls(t, box, 2, 2, 0)
 	})
 }
+
+// T13, T18: who has waited for the lease in vain has the time of a call left.
+func TestARevokeThatWaitsForTheLeaseInVainEndsTheSessionAllTheSame(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		store := cache.NewMemory()
+		ts := newSource(t, box, through(store))
+		held := token(t, ts)
+		key, _ := entryIn(t, store, ts)
+		lease, err := store.Lock(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lease.Unlock()
+		if waited := took(func() { err = ts.Revoke(t.Context()) }); err != nil || waited < DefaultTimeout {
+			t.Errorf("Revoke: got error %v after %v, want none, after %v at least", err, waited, DefaultTimeout)
+		}
+		if opens(t, box, held) {
+			t.Error("after Revoke returned nil the session opens the API")
+		}
+	})
+}

@@ -127,8 +127,9 @@ func (m *step) answered(done Op) Op {
 		return Op{}
 	case renews && same && m.in.Outcome == Refused:
 		m.attemptFailed(failure, done, 0)
-		m.Way.Until = max(m.Way.Until, m.now.Add(m.attempt()))                    // the sign-in that follows is another operation
-		if m.Trust == Doubted || m.Trust == Good && m.Held.Issued < m.NotBefore { // it was doubted, and kept (T11)
+		// The sign-in that follows is another operation.
+		m.Way.Until = max(m.Way.Until, m.now.Add(m.attempt()))
+		if kept := m.Trust == Good && m.Held.Issued < m.NotBefore; kept || m.Trust == Doubted { // T11
 			m.Trust, m.Due = Over, 0
 		} else {
 			m.Held.Ended, m.Way.Planned = true, true
