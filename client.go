@@ -44,7 +44,7 @@ type Client struct {
 	baseURL      string                                     // without a slash at the end
 	credentials  func(context.Context) (Credentials, error) // a function, which nobody can print; nil: none
 	caller       *http.Client                               // what NewClient was given; nil: none
-	transport    http.RoundTripper                          // of the calls
+	transport    *unfollowed                                // of the calls; a pointer, for fmt shows what an interface holds
 	clock        func() time.Time
 }
 
@@ -251,7 +251,7 @@ func (c *Client) http() *http.Client {
 	if c.caller != nil {
 		calls = *c.caller
 	}
-	calls.Transport = unfollowed{c.transport}
+	calls.Transport = c.transport
 	return &calls
 }
 
@@ -288,7 +288,7 @@ type unfollowed struct{ base http.RoundTripper }
 // targetOf is where it puts the target: no header can have such a name.
 const targetOf = "Location (not followed)"
 
-func (u unfollowed) RoundTrip(req *http.Request) (*http.Response, error) {
+func (u *unfollowed) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := u.base.RoundTrip(req)
 	if res != nil && res.Request == nil {
 		res.Request = req
@@ -304,7 +304,7 @@ func (u unfollowed) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections passes on.
-func (u unfollowed) CloseIdleConnections() {
+func (u *unfollowed) CloseIdleConnections() {
 	if base, ok := u.base.(interface{ CloseIdleConnections() }); ok {
 		base.CloseIdleConnections()
 	}

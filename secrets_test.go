@@ -5,8 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +127,29 @@ func TestNoTypeOfOursShowsASecretHoweverItIsPrinted(t *testing.T) {
 		for holder, v := range values {
 			shownNowhere(t, name+" in "+holder, v)
 		}
+	}
+}
+
+// X1: fmt shows what an interface holds, where it cannot say it with the verb: of
+// a transport that would be the password of a proxy, and a race with its
+// connections.
+func TestAClientInAnUnexportedFieldShowsNothingOfItsTransport(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"jwtToken":"opaque"}`)
+	}))
+	t.Cleanup(proxy.Close)
+	way, err := url.Parse(strings.Replace(proxy.URL, "://", "://user:CANARY@", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(way)}}
+	t.Cleanup(through.CloseIdleConnections)
+	client := clientOf(t, "http://127.0.0.1:9", through)
+	if _, err := client.Create(t.Context()); err != nil {
+		t.Fatalf("through the proxy: %v", err) // which leaves a connection in the transport
+	}
+	for holder, v := range hidden(*client) {
+		shownNowhere(t, holder, v)
 	}
 }
 
