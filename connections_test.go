@@ -118,6 +118,7 @@ func over(t *testing.T, f func(t *testing.T, client *Client, r *relay)) {
 
 // T5
 func TestASessionCallGoesOverNoConnectionThatWasIdleForLong(t *testing.T) {
+	t.Parallel()
 	over(t, func(t *testing.T, client *Client, r *relay) {
 		s, err := client.Create(t.Context())
 		if err != nil {
@@ -142,6 +143,7 @@ func TestASessionCallGoesOverNoConnectionThatWasIdleForLong(t *testing.T) {
 
 // T5: what goes silent in the middle of a call.
 func TestAConnectionThatGoesSilentLeavesTimeForAnother(t *testing.T) {
+	t.Parallel()
 	over(t, func(t *testing.T, client *Client, r *relay) {
 		s, err := client.Create(t.Context())
 		if err != nil {

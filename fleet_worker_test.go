@@ -18,6 +18,7 @@ import (
 	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/cache/filecache"
 	"github.com/jwtsession/jwtsession/cache/rediscache"
+	"github.com/jwtsession/jwtsession/internal/proctest"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -36,6 +37,7 @@ func TestMain(m *testing.M) {
 		requestLocally(base)
 		os.Exit(0)
 	}
+	proctest.Beside(8)
 	os.Exit(m.Run())
 }
 

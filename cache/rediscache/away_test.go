@@ -33,6 +33,7 @@ func stubborn(t testing.TB, s *redistest.Server) *redis.Client {
 
 // C4: each call is bounded, and all is well when the server is back.
 func TestEveryCallIsBoundedWhileTheServerIsAway(t *testing.T) {
+	t.Parallel()
 	for name, outage := range map[string]struct{ begin, end func(*redistest.Server) }{
 		"killed and started again": {(*redistest.Server).Kill, (*redistest.Server).Start},
 		"stopped and continued": {
@@ -113,6 +114,7 @@ func TestGoroutinesDoNotPileUpWhileTheServerHangs(t *testing.T) {
 // C6, C4: the command waits in the connection of a server that was stopped, and
 // nobody waits for it any more.
 func TestAStoreThatReachesRedisLateDoesNotProlongTheEntry(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	c := New(s.Client(t), WithTimeout(time.Second))
 	mustStore(t, mustLock(t, c, "other"), "the server knows the script by now", time.Minute)

@@ -17,6 +17,7 @@ import (
 )
 
 func TestConformanceOnAServer(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	judge(t, func(t *testing.T) redis.UniversalClient { return s.Client(t) })
 }

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "rediscache: NOT TRIED without redis-server: a real server, a Cluster, TLS, ACLs, killed and stopped processes")
 	}
 	redis.SetLogger(silent{})
+	proctest.Beside(8)
 	os.Exit(m.Run())
 }
 

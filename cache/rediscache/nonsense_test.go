@@ -63,6 +63,7 @@ func afterNonsense(t *testing.T, answer string) {
 
 // C9: the goroutine that gives a lease back has nobody who would see it die.
 func TestALeaseIsGivenBackAlthoughTheAnswersWereNonsenseAtFirst(t *testing.T) {
+	t.Parallel()
 	for name, answer := range nonsense {
 		t.Run(name, func(t *testing.T) {
 			_, direct, p := behindProxy(t, redis.Options{Addr: miniredis.RunT(t).Addr()})
@@ -80,6 +81,7 @@ func TestALeaseIsGivenBackAlthoughTheAnswersWereNonsenseAtFirst(t *testing.T) {
 
 // C9
 func TestARenewalIsTriedAgainWhenTheAnswerWasNonsense(t *testing.T) {
+	t.Parallel()
 	for name, answer := range nonsense {
 		t.Run(name, func(t *testing.T) {
 			_, _, p := behindProxy(t, redis.Options{Addr: miniredis.RunT(t).Addr()})
@@ -96,6 +98,7 @@ func TestARenewalIsTriedAgainWhenTheAnswerWasNonsense(t *testing.T) {
 
 // C9, C6: pub/sub is only a hint.
 func TestWhoWaitsGetsTheLeaseAlthoughTheAnnouncementsAreNonsense(t *testing.T) {
+	t.Parallel()
 	const subscribed = "*3\r\n$10\r\npsubscribe\r\n$1\r\nx\r\n:1\r\n"
 	for name, answer := range map[string]string{
 		"in place of a subscription":    "$9223372036854775800\r\n",

@@ -56,6 +56,7 @@ func startHolder(t testing.TB, s *redistest.Server, life time.Duration) *proctes
 }
 
 func TestAnotherGoesOnWhenTheHolderIsKilled(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	c := New(s.Client(t), patient)
 	mustStore(t, mustLock(t, c, "k"), "before", time.Hour)
@@ -75,6 +76,7 @@ func TestAnotherGoesOnWhenTheHolderIsKilled(t *testing.T) {
 }
 
 func TestAHolderThatWasStoppedBeyondItsLeaseWritesNothing(t *testing.T) {
+	t.Parallel()
 	for name, meanwhile := range map[string]func(*testing.T, cache.Lease){
 		"another holds the lease": func(*testing.T, cache.Lease) {},
 		"another has stored":      func(t *testing.T, l cache.Lease) { mustStore(t, l, "newer", time.Hour) },

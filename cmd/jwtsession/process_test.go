@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/proctest"
 )
 
 // patience is how long a test waits for what must happen, on a loaded machine.
@@ -28,6 +30,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	buildDirectory = directory
+	proctest.Beside(8)
 	code := m.Run()
 	os.RemoveAll(directory)
 	os.Exit(code)

@@ -5,10 +5,12 @@ package proctest
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -33,6 +35,16 @@ func Play(roles map[string]Role) {
 	}
 	roles[name](os.Args[1:], bufio.NewScanner(os.Stdin))
 	os.Exit(0)
+}
+
+// Beside lets up to so many of a package's parallel tests run at once, most of
+// which wait for a process or a clock. By itself go test allows as many as there
+// are processors; its flag -parallel has the last word here as well. TestMain is
+// to call it before it runs the tests.
+func Beside(tests int) {
+	if err := flag.Set("test.parallel", strconv.Itoa(tests)); err != nil {
+		panic(err)
+	}
 }
 
 // Process is a process that plays a role. It ends with the test.

@@ -1,14 +1,13 @@
 package proxy
 
 import (
-	"flag"
 	"os"
 	"testing"
+
+	"github.com/jwtsession/jwtsession/internal/proctest"
 )
 
-// The tests that are parallel wait for time-outs, and hardly compute: there may be
-// more of them than processors.
 func TestMain(m *testing.M) {
-	flag.Set("test.parallel", "8")
+	proctest.Beside(8)
 	os.Exit(m.Run())
 }

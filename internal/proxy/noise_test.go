@@ -81,6 +81,7 @@ func noise(host string) string {
 }
 
 func TestNothingThatIsSentMakesAPanicOrStays(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, moody)
 	var log logged
 	p := a.running(t, log.to, func(c *Config) {
