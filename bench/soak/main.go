@@ -4,7 +4,7 @@
 // sockets, files and Redis, and judges what can be seen of them by the rules of
 // docs/rules.md.
 //
-//	go run ./internal/soak -for 10m
+//	cd bench && go run ./soak -for 10m
 //
 // It prints a seed, which draws the same faults again, and exits with 1 if a rule
 // was broken, with the seed and the shortest history that breaks it again.
@@ -150,7 +150,7 @@ func shortest(o options, s size, happened []fault, whose int) string {
 		happened = slices.DeleteFunc(happened, func(f fault) bool { return f.fleet != whose })
 	}
 	if len(happened) == 0 {
-		return fmt.Sprintf("it broke without a fault\nAgain: go run ./internal/soak -workers %d", o.workers)
+		return fmt.Sprintf("it broke without a fault\nAgain: go run ./soak -workers %d", o.workers)
 	}
 	until := time.Now().Add(o.shrink)
 	last := ""
@@ -182,7 +182,7 @@ func shortest(o options, s size, happened []fault, whose int) string {
 	if o.faults != "" {
 		kindsFlag = fmt.Sprintf(" -faults %q", o.faults)
 	}
-	return text + last + fmt.Sprintf("\nAgain: go run ./internal/soak -seed %d -workers %d%s -only %s", o.seed, o.workers, kindsFlag, strings.Join(numbers, ","))
+	return text + last + fmt.Sprintf("\nAgain: go run ./soak -seed %d -workers %d%s -only %s", o.seed, o.workers, kindsFlag, strings.Join(numbers, ","))
 }
 
 // again plays some of the faults again. Those of one fleet befall several that are

@@ -1,9 +1,9 @@
 // Command load measures the proxy under load, beside a bare httputil.ReverseProxy
 // with the same transport and beside nginx, in the same run.
 //
-//	go run ./internal/proxy/load                              the comparison
-//	go run ./internal/proxy/load -turn 30s -duration 30s      30 s without a break
-//	go run ./internal/proxy/load -hostile 10m                 beside clients that mean ill
+//	cd bench && go run ./load                              the comparison
+//	cd bench && go run ./load -turn 30s -duration 30s      30 s without a break
+//	cd bench && go run ./load -hostile 10m                 beside clients that mean ill
 //
 // The API, both proxies and wrk, which makes the requests, are processes of their
 // own; the proxy is the built command. Its session lives for 4 s, so that it is

@@ -1,8 +1,8 @@
 // Command matrix sends requests through the proxy with clients of many kinds,
 // while the API is in many states, and prints as a table what became of them.
 //
-//	go run ./internal/proxy/matrix             all
-//	go run ./internal/proxy/matrix -reduced    what CI runs
+//	cd bench && go run ./matrix             all
+//	cd bench && go run ./matrix -reduced    what CI runs
 //
 // Each cell is two POSTs over one connection: a first one, and one over a
 // connection that is kept, if the first left it so. The proxy is the built
@@ -22,6 +22,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/jwtsession/jwtsession/bench/command"
 )
 
 func main() {
@@ -94,7 +96,7 @@ func run(ctx context.Context, reduced bool) (rows []row, err error) {
 			return nil, fmt.Errorf("%s is not installed: %w", c.program, err)
 		}
 	}
-	binary, err := build(ctx, directory)
+	binary, err := command.Build(ctx, directory)
 	if err != nil {
 		return nil, err
 	}

@@ -9,22 +9,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// build builds the command as its users do.
-func build(ctx context.Context, directory string) (binary string, err error) {
-	binary = filepath.Join(directory, "jwtsession")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/jwtsession/jwtsession/cmd/jwtsession")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w: %s", err, output)
-	}
-	return binary, nil
-}
 
 // stage is an API and a proxy to it, which is a process of its own.
 type stage struct {

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jwtsession/jwtsession/bench/command"
 	"github.com/jwtsession/jwtsession/internal/proxy"
 )
 
@@ -48,10 +49,9 @@ func newStage(ctx context.Context) (_ *stage, err error) {
 	if s.directory, err = os.MkdirTemp("", "jwtsession-load-"); err != nil {
 		return nil, err
 	}
-	binary := filepath.Join(s.directory, "jwtsession")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/jwtsession/jwtsession/cmd/jwtsession")
-	if output, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build: %w: %s", err, output)
+	binary, err := command.Build(ctx, s.directory)
+	if err != nil {
+		return nil, err
 	}
 	self, err := os.Executable()
 	if err != nil {
