@@ -35,9 +35,9 @@ type Config struct {
 	// PacerPro's. Package protocols has descriptions of real APIs.
 	Protocol *Protocol
 
-	// Issuer makes the session calls, in the place of a Protocol, where the API speaks another protocol; it may
-	// be a [Signer] as well. A BaseURL, or Origins, then only say which requests of a
-	// [Transport] carry the token.
+	// Issuer makes the session calls in the place of a Protocol, where no description
+	// tells how; it may be a [Signer] as well. A BaseURL, or Origins, then only say
+	// which requests of a [Transport] carry the token.
 	//
 	// An Issuer has credentials of its own. If Credentials are set all the same, the
 	// provider is asked before each Create: a refusal is remembered of what it

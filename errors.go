@@ -72,8 +72,8 @@ func (o operation) String() string {
 // APIError is any answer to a session call that is not a success (2xx). It Is
 // [ErrInvalidCredentials] or [ErrUnauthorized] where that is what the status
 // means, and errors.As turns it into an *[oauth2.RetrieveError], too, for code
-// that looks for one. It holds neither the password nor a token: where the
-// server's answer repeats them, they are struck out.
+// that looks for one. It holds neither the password nor a token: a text
+// of the server's that repeats a part of one is left out whole.
 type APIError struct {
 	// Op is "create", "refresh" or "revoke".
 	Op string

@@ -74,14 +74,19 @@ func ExampleTransport() {
 }
 
 // Whatever takes an oauth2.TokenSource takes this one: other libraries, gRPC, and
-// oauth2's own client.
+// oauth2's own transport. That sends the token along with a redirect, to whatever
+// host, so the client follows none; oauth2.NewClient would keep a token that was
+// revoked until it expires, besides.
 func ExampleTokenSource_oauth2() {
 	box := sessiontest.NewServer()
 	defer box.Close()
 	ts := open(box)
 	defer ts.Close()
 
-	client := oauth2.NewClient(context.Background(), ts)
+	client := &http.Client{
+		Transport:     &oauth2.Transport{Source: ts},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 
 	res, err := client.Get(box.URL + "/me")
 	if err != nil {

@@ -90,9 +90,10 @@ func valuesIn(v any) (values []string) {
 	return values
 }
 
-// Issuer speaks a server's session protocol: it is the seam for protocols other
-// than PacerPro's, which [Client] speaks. A [TokenSource] calls one method at a
-// time, and decides when; an issuer neither retries nor keeps anything.
+// Issuer speaks a server's session protocol: [Client] those that a [Protocol]
+// describes, and an implementation of your own what no description tells. A
+// [TokenSource] calls one method at a time, and decides when; an issuer neither
+// retries nor keeps anything.
 //
 // The methods should return soon after their context ends. A token source
 // abandons a call that does not, and drops what it brings later.

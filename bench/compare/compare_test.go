@@ -113,3 +113,19 @@ func TestEveryLibraryIsMeasured(t *testing.T) {
 		}
 	}
 }
+
+func TestTheTableNamesTheCommandThatWritesIt(t *testing.T) {
+	var written bytes.Buffer
+	if err := (report{Machine: "a machine"}).markdown(&written); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile("../../docs/comparison/table.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, table := range map[string][]byte{"a new one": written.Bytes(), "docs/comparison/table.md": kept} {
+		if head, _, _ := bytes.Cut(table, []byte("\n")); !bytes.Contains(head, []byte("`"+command+"`")) {
+			t.Errorf("%s: begins with %q, want %q in it", name, head, command)
+		}
+	}
+}

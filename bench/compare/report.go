@@ -45,6 +45,9 @@ func columns(of []library) (all []column) {
 	return all
 }
 
+// command writes the table and the pictures of docs/comparison.
+const command = "cd bench && go run ./compare -to ../docs/comparison"
+
 // machine says what the program runs on.
 func machine() string {
 	return fmt.Sprintf("%s, %s/%s, %s, %d processors", runtime.Version(), runtime.GOOS, runtime.GOARCH, processor(), runtime.GOMAXPROCS(0))
@@ -72,7 +75,7 @@ func (r report) json(w io.Writer) error {
 // first column is behind another one.
 func (r report) markdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s.\n\n| |", r.Machine)
+	fmt.Fprintf(&b, "%s. Written by `%s`.\n\n| |", r.Machine, command)
 	for _, c := range r.Libraries {
 		fmt.Fprintf(&b, " %s |", c.Name)
 	}
