@@ -153,6 +153,25 @@ func TestAClientInAnUnexportedFieldShowsNothingOfItsTransport(t *testing.T) {
 	}
 }
 
+// clerk is an issuer of a program's, with its password in it.
+type clerk struct{ password string }
+
+func (clerk) Create(context.Context) (Session, error)           { return Session{}, nil }
+func (clerk) Refresh(context.Context, Session) (Session, error) { return Session{}, nil }
+func (clerk) Revoke(context.Context, Session) error             { return nil }
+
+// X1
+func TestASourceInAnUnexportedFieldShowsNothingOfItsIssuerAndItsProvider(t *testing.T) {
+	for name, config := range map[string]Config{
+		"an issuer":  {Issuer: clerk{"CANARY"}},
+		"a provider": {Issuer: clerk{}, Credentials: canaryCredentials},
+	} {
+		for holder, v := range hidden(newSourceOf(t, config)) {
+			shownNowhere(t, name+" in "+holder, v)
+		}
+	}
+}
+
 // X1: what Go does not allow. fmt shows a struct in an unexported field as it
 // is, and follows a pointer, an exported one's to a struct of the program's as
 // well, with a verb that pointers do not have. The doc comment of Credentials
