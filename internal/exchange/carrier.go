@@ -201,6 +201,30 @@ func (c *Carrier) JoinQuery(query string) string {
 	return strings.Join(appendPairs(pairs, c.Query), "&")
 }
 
+// Unsigned returns links, a URL or the value of a Link header, without what JoinQuery
+// has added to the query of the request that they answer: servers repeat it there.
+func (c *Carrier) Unsigned(links string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(links, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		end := strings.IndexAny(rest+"#", "#>")
+		if pairs := slices.DeleteFunc(strings.Split(rest[:end], "&"), c.added); len(pairs) > 0 {
+			b.WriteString("?" + strings.Join(pairs, "&"))
+		}
+		links = rest[end:]
+	}
+}
+
+// added reports whether a pair is one of the session's, and not another one of its
+// name.
+func (c *Carrier) added(pair string) bool {
+	return slices.ContainsFunc(c.Query, func(f Field) bool { return parameter(f.Name+"="+f.Value) == parameter(pair) })
+}
+
 // named reports whether a pair has the name of one of the fields, as a server
 // reads names.
 func named(fields []Field, pair string, read func(string) string) bool {
