@@ -77,6 +77,23 @@ func (e *Exchange) sentNames() []string {
 	return namesOf(all...)
 }
 
+// Headers are those that have a session in them, but for cookies: of requests that
+// carry one, and of answers that bring one. A Location may say where a session is to
+// be ended, and where else a client is to go.
+func (e *Exchange) Headers() (names []string) {
+	for _, s := range e.send {
+		if s.place == inHeader && len(s.value.names) > 0 {
+			names = append(names, s.name)
+		}
+	}
+	for _, p := range append(slices.Collect(maps.Values(e.keep)), e.token) {
+		if p.kind == "header" && p.name != "Location" {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
 // Scheme is how an Authorization header begins that has nothing but a space and
 // the token after it; empty if Send has none.
 func (e *Exchange) Scheme() string {
