@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -236,6 +237,9 @@ func (c *Client) call(ctx context.Context, op operation, r *exchange.Request, s 
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, largestAnswer))
 	if res.StatusCode/100 != 2 {
+		if found, err := c.protocol.Read(res.Header, text); err == nil && c.protocol.TokenPath() != "body" && checkToken(found.Token) == nil {
+			secrets = credentials.redactor(s, append(slices.Collect(maps.Values(found.Kept)), found.Token)...) // a session all the same
+		}
 		return answer{}, newAPIError(op, c.host(), res, text, secrets, c.clock())
 	}
 	if err != nil {
