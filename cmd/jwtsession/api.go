@@ -275,7 +275,7 @@ func (a *account) exchange(cmd *cobra.Command, client *http.Client, req *http.Re
 		return nil, &codedError{fmt.Errorf("%s %s at %s: %w within %v (see --answer-timeout)", req.Method, printable(req.URL.Path), a.host(), cause, patience), exitUnreachable}
 	}
 	if err != nil {
-		return nil, a.explain(err)
+		return nil, a.explain(withoutQuery(req.Method, err))
 	}
 	defer res.Body.Close()
 	if res.StatusCode/100 != 2 {
@@ -285,6 +285,20 @@ func (a *account) exchange(cmd *cobra.Command, client *http.Client, req *http.Re
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	return nextPage(res), nil
+}
+
+// withoutQuery is an error of http.Client's that says what was asked for, and where,
+// but not with which fields: they may be secret.
+func withoutQuery(method string, err error) error {
+	var failed *url.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	where := ""
+	if target, err := url.Parse(failed.URL); err == nil {
+		where = fmt.Sprintf(" %s at %s", printable(target.Path), target.Host)
+	}
+	return fmt.Errorf("%s%s: %w", method, where, failed.Err)
 }
 
 var errNoAnswer = errors.New("the API has not begun an answer")

@@ -149,6 +149,16 @@ func TestARedirectOfAPIToAForeignHostTakesNoHeaderAlong(t *testing.T) {
 	}
 }
 
+// What -f gives may be as secret as what -H does.
+func TestAPIDoesNotRepeatAQueryThatWasNotAnswered(t *testing.T) {
+	b := newBox(t, "--fault", "resource:drop:all")
+	host, path, _ := strings.Cut(strings.TrimPrefix(b.base, "http://"), "/")
+	code, _, stderr := b.run(t, "api", "GET", "/me", "-f", "key=hunter2")
+	if code != exitUnreachable || !strings.Contains(stderr, fmt.Sprintf("GET /%s/me at %s: EOF", path, host)) || strings.Contains(stderr, "hunter2") {
+		t.Errorf("got code %d and %q, want %d, and what was asked for without its query", code, stderr, exitUnreachable)
+	}
+}
+
 // What a script left empty, and what no request could carry, is no trouble of the
 // network.
 func TestAnArgumentOfAPIThatCannotBeMeantIsAMistake(t *testing.T) {
