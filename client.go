@@ -44,9 +44,15 @@ type Client struct {
 	renewableFor time.Duration
 	baseURL      string                                     // without a slash at the end
 	credentials  func(context.Context) (Credentials, error) // a function, which nobody can print; nil: none
-	caller       *http.Client                               // what NewClient was given; nil: none
-	transport    *unfollowed                                // of the calls; a pointer, for fmt shows what an interface holds
 	clock        func() time.Time
+	*carriers
+}
+
+// carriers are what carries the calls, two pointers away: fmt follows one of a field,
+// and shows what an interface holds there.
+type carriers struct {
+	caller    *http.Client // what NewClient was given; nil: none
+	transport *unfollowed
 }
 
 // NewClient returns a client of the API at baseURL, [DefaultBaseURL] if it is

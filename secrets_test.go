@@ -153,6 +153,22 @@ func TestAClientInAnUnexportedFieldShowsNothingOfItsTransport(t *testing.T) {
 	}
 }
 
+// keyed is a transport with its key in it.
+type keyed struct{ key string }
+
+func (keyed) RoundTrip(*http.Request) (*http.Response, error) { return nil, io.EOF }
+
+// X1: the same of a transport that is no pointer.
+func TestAClientInAnUnexportedFieldShowsNothingOfATransportOfTheProgramsOwn(t *testing.T) {
+	client := clientOf(t, "", &http.Client{Transport: keyed{"CANARY"}})
+	for holder, v := range hidden(*client) {
+		shownNowhere(t, holder, v)
+	}
+	for holder, v := range hidden(client) {
+		shownNowhere(t, "as a pointer, "+holder, v)
+	}
+}
+
 // clerk is an issuer of a program's, with its password in it.
 type clerk struct{ password string }
 
