@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,9 +44,15 @@ type Client struct {
 	renewableFor time.Duration
 	baseURL      string                                     // without a slash at the end
 	credentials  func(context.Context) (Credentials, error) // a function, which nobody can print; nil: none
-	caller       *http.Client                               // what NewClient was given; nil: none
-	transport    *unfollowed                                // of the calls; a pointer, for fmt shows what an interface holds
 	clock        func() time.Time
+	*carriers
+}
+
+// carriers are what carries the calls, two pointers away: fmt follows one of a field,
+// and shows what an interface holds there.
+type carriers struct {
+	caller    *http.Client // what NewClient was given; nil: none
+	transport *unfollowed
 }
 
 // NewClient returns a client of the API at baseURL, [DefaultBaseURL] if it is
@@ -236,6 +243,9 @@ func (c *Client) call(ctx context.Context, op operation, r *exchange.Request, s 
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, largestAnswer))
 	if res.StatusCode/100 != 2 {
+		if found, err := c.protocol.Read(res.Header, text); err == nil && c.protocol.TokenPath() != "body" && checkToken(found.Token) == nil {
+			secrets = credentials.redactor(s, append(slices.Collect(maps.Values(found.Kept)), found.Token)...) // a session all the same
+		}
 		return answer{}, newAPIError(op, c.host(), res, text, secrets, c.clock())
 	}
 	if err != nil {

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/jwtsession/jwtsession/internal/redaction"
 )
 
 // stream is a body that knows how much of it was read, and how it ended.
@@ -180,6 +183,32 @@ func TestASuccessWithoutASessionIsAnErrorThatDoesNotQuoteIt(t *testing.T) {
 			if op == opRefresh && strings.Contains(fmt.Sprint(err), "CANARY") {
 				t.Errorf("%s, with %.40q: the error shows a secret: %v", op, body, err)
 			}
+		}
+	}
+}
+
+// X1: there may be a session in an answer that is no success, where the description
+// says, and words where it says that, too.
+func TestASessionInAFailedAnswerIsNotShown(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"access":"CANARY-1","refresh":"opaque-2"}`:                           redaction.LeftOut,
+		`{"error":"CANARY-1 is in use","access":"CANARY-1"}`:                   redaction.LeftOut,
+		`{"error":"no opaque-2 now","access":"CANARY-1","refresh":"opaque-2"}`: redaction.LeftOut,
+		`{"access":"Wrong password."}`:                                         `{"access":"Wrong password."}`,
+	} {
+		api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusConflict)
+			io.WriteString(w, body)
+		}))
+		client, err := Protocol{SignIn: "POST /login\n\np={password}", Token: "access", Keep: map[string]string{"refresh": "refresh"}}.NewClient(api.URL, Credentials{Password: "hunter2"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.Create(t.Context())
+		api.Close()
+		var failed *APIError
+		if !errors.As(err, &failed) || failed.Message != want {
+			t.Errorf("%s: got %v, want %q", body, err, want)
 		}
 	}
 }

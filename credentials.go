@@ -82,9 +82,10 @@ func (c Credentials) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct{ Email, Password string }{c.Email, redacted})
 }
 
-// redactor returns that of a call with these credentials, for a session.
-func (c Credentials) redactor(s Session) redactor {
-	return redactor{redaction.OfAccount(c.Email, append(s.secrets(), c.secrets()...)...)}
+// redactor returns that of a call with these credentials, for a session, and of what
+// else is known to be secret.
+func (c Credentials) redactor(s Session, more ...string) redactor {
+	return redactor{redaction.OfAccount(c.Email, slices.Concat(s.secrets(), c.secrets(), more)...)}
 }
 
 // secrets are what no text from outside may have a part of during a sign-in.

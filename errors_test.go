@@ -125,6 +125,7 @@ func TestAnIssuersErrorIsThatOfItsAnswerWithoutItsSecrets(t *testing.T) {
 		"a query":            request(func(r *http.Request) { r.URL.RawQuery = "sid=" + secret }, ""),
 		"a URL's password":   request(func(r *http.Request) { r.URL.User = url.UserPassword("clerk", secret) }, ""),
 		"a JSON body":        request(nil, `{"username":"clerk","nested":{"password":"`+secret+`"}}`),
+		"a user in JSON":     request(nil, `{"user":{"email":"clerk@example.com","password":"`+secret+`"}}`),
 		"a body of anything": request(nil, `<password>`+secret+`</password>`),
 		"a form": request(func(r *http.Request) {
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")

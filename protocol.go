@@ -135,7 +135,7 @@ func (p Protocol) NewClient(baseURL string, c CredentialsProvider, hc *http.Clie
 	if c != nil {
 		client.credentials = c.Retrieve
 	}
-	client.caller, client.transport = hc, &unfollowed{connections.ForSessions(hc)}
+	client.carriers = &carriers{hc, &unfollowed{connections.ForSessions(hc)}}
 	return client, nil
 }
 

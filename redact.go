@@ -100,10 +100,25 @@ func addBody(req *http.Request, add func(name, value string)) {
 		add("", string(body))
 		return
 	}
-	for name, value := range object {
-		for _, each := range valuesIn(value) {
-			add(name, each)
+	addObject("", object, add)
+}
+
+// addObject adds the values of an object by the names that are next to them: what
+// is below "user" may be a password.
+func addObject(name string, value any, add func(name, value string)) {
+	switch value := value.(type) {
+	case map[string]any:
+		for inner, each := range value {
+			addObject(inner, each, add)
 		}
+	case []any:
+		for _, each := range value {
+			addObject(name, each, add)
+		}
+	case string:
+		add(name, value)
+	case json.Number:
+		add(name, value.String())
 	}
 }
 

@@ -103,6 +103,21 @@ func TestAnErrorThatShowsASecretKeepsItsMeaningOnly(t *testing.T) {
 	shownNowhere(t, "its mark", own)
 }
 
+// X1: the password of a proxy is none of the call's, and in the error of a transport
+// that was given it wrong.
+func TestNoErrorShowsThePasswordOfAProxy(t *testing.T) {
+	hc := &http.Client{Transport: &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return url.Parse("http://user:CANARY%zz@proxy:8080") }}}
+	client, err := NewClient("", Credentials{Email: "clerk@example.com", Password: "hunter2"}, hc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Create(t.Context())
+	shownNowhere(t, "the error", err)
+	if err == nil || !strings.Contains(err.Error(), "sign in at api.pacerpro.com: "+redaction.LeftOut+" (*url.Error)") {
+		t.Errorf("got %v, want one that says that it is left out, and what it was", err)
+	}
+}
+
 // X4: what a program asks an error for is there, as far as it shows nothing.
 func TestWhatIsInAnErrorThatIsLeftOutIsFound(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}

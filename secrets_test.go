@@ -153,6 +153,41 @@ func TestAClientInAnUnexportedFieldShowsNothingOfItsTransport(t *testing.T) {
 	}
 }
 
+// keyed is a transport with its key in it.
+type keyed struct{ key string }
+
+func (keyed) RoundTrip(*http.Request) (*http.Response, error) { return nil, io.EOF }
+
+// X1: the same of a transport that is no pointer.
+func TestAClientInAnUnexportedFieldShowsNothingOfATransportOfTheProgramsOwn(t *testing.T) {
+	client := clientOf(t, "", &http.Client{Transport: keyed{"CANARY"}})
+	for holder, v := range hidden(*client) {
+		shownNowhere(t, holder, v)
+	}
+	for holder, v := range hidden(client) {
+		shownNowhere(t, "as a pointer, "+holder, v)
+	}
+}
+
+// clerk is an issuer of a program's, with its password in it.
+type clerk struct{ password string }
+
+func (clerk) Create(context.Context) (Session, error)           { return Session{}, nil }
+func (clerk) Refresh(context.Context, Session) (Session, error) { return Session{}, nil }
+func (clerk) Revoke(context.Context, Session) error             { return nil }
+
+// X1
+func TestASourceInAnUnexportedFieldShowsNothingOfItsIssuerAndItsProvider(t *testing.T) {
+	for name, config := range map[string]Config{
+		"an issuer":  {Issuer: clerk{"CANARY"}},
+		"a provider": {Issuer: clerk{}, Credentials: canaryCredentials},
+	} {
+		for holder, v := range hidden(newSourceOf(t, config)) {
+			shownNowhere(t, name+" in "+holder, v)
+		}
+	}
+}
+
 // X1: what Go does not allow. fmt shows a struct in an unexported field as it
 // is, and follows a pointer, an exported one's to a struct of the program's as
 // well, with a verb that pointers do not have. The doc comment of Credentials

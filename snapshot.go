@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/jwtsession/jwtsession/internal/core"
@@ -46,6 +47,23 @@ func (s *snapshot) hide(err error) error {
 		}
 	}
 	return redact(secrets...).error(err)
+}
+
+// unsigned is an answer to a request that carried the session. In its links there is
+// nothing of what carried it in the query: a client that follows one to another
+// origin would take it along (H1).
+func (s *snapshot) unsigned(res *http.Response) *http.Response {
+	if res == nil || s.carrier == nil || len(s.carrier.Query) == 0 {
+		return res
+	}
+	clean := *res
+	clean.Header = res.Header.Clone()
+	for _, name := range [...]string{"Location", "Content-Location", "Link"} {
+		for i, links := range clean.Header[name] {
+			clean.Header[name][i] = s.carrier.Unsigned(links)
+		}
+	}
+	return &clean
 }
 
 // session is what the core is told of it.

@@ -58,14 +58,20 @@ type TokenSource struct {
 	running *running      // the operations under way; nil: none is
 	account string        // for events
 
-	config   *core.Config
-	issuer   Issuer
-	provider CredentialsProvider // beside an Issuer; a Client has its own
-	sharing  *shared             // nil without a cache
+	config *core.Config
+	*parties
+	sharing  *shared // nil without a cache
 	origins  []origin.Origin
 	caller   *http.Client // Config.HTTPClient
 	reporter *reporter
 	clock    func() time.Time
+}
+
+// parties are the program's own, behind a pointer: fmt shows what an interface in a
+// field holds, and these have passwords.
+type parties struct {
+	issuer   Issuer
+	provider CredentialsProvider // beside an Issuer; a Client has its own
 }
 
 // wait is what callers wait for together.
@@ -96,7 +102,7 @@ func New(config Config) (*TokenSource, error) {
 		return nil, err
 	}
 	ts := &TokenSource{
-		issuer:  issuer,
+		parties: &parties{issuer: issuer},
 		origins: origins,
 		account: accountDomain(config.Account),
 		clock:   time.Now,

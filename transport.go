@@ -68,6 +68,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		first.Body = unread
 	}
 	res, err := t.base().RoundTrip(first)
+	res = s.unsigned(res)
 	if err != nil || !t.Source.rejects(res) {
 		unread.settle(false)
 		return res, s.hide(err)
@@ -103,7 +104,7 @@ func (t *Transport) sendAgain(req *http.Request, target *url.URL, rejection *htt
 	if err == nil && t.Source.rejects(res) {
 		t.Source.reject(newer)
 	}
-	return res, newer.hide(err)
+	return newer.unsigned(res), newer.hide(err)
 }
 
 func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }

@@ -127,6 +127,45 @@ func TestARedirectToAForeignHostTakesNoTokenAlong(t *testing.T) {
 	}
 }
 
+// H1: an API that redirects to another host, or by way of another path, keeps the
+// query that it got, and http.Client tells in the Referer where it comes from.
+func TestARedirectTakesNoTokenAlongThatTheAPIHasRepeated(t *testing.T) {
+	var got string
+	foreign := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got = fmt.Sprint(r.URL, " from ", r.Referer())
+	}))
+	defer foreign.Close()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/login":
+			io.WriteString(w, `{"token":"CANARY+/1"}`)
+		case "/away":
+			http.Redirect(w, r, foreign.URL+"/?"+r.URL.RawQuery, http.StatusFound)
+		case "/slash":
+			http.Redirect(w, r, "/away/?"+r.URL.Query().Encode(), http.StatusMovedPermanently)
+		case "/away/":
+			http.Redirect(w, r, foreign.URL+"/?sid=another", http.StatusFound)
+		}
+	}))
+	defer api.Close()
+	ts := newSourceOf(t, Config{BaseURL: api.URL, Credentials: canaryCredentials, Protocol: &Protocol{
+		SignIn: "POST /login\n\n" + `{"user":"{email}","password":"{password}"}`, Token: "token", Send: []string{"?sid={token}"},
+	}})
+	for path, want := range map[string]string{
+		"/away?a=1":  "/?a=1 from " + api.URL + "/away?a=1",
+		"/slash?a=1": "/?sid=another from " + api.URL + "/away/?a=1",
+	} {
+		res, err := ts.Client().Get(api.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if got != want {
+			t.Errorf("%s: the foreign host got %s, want %s", path, got, want)
+		}
+	}
+}
+
 // H1
 func TestAnIssuerWithoutAnOriginIsAnErrorThatSaysWhatToSet(t *testing.T) {
 	ts := newSourceOf(t, Config{Issuer: &issuerFuncs{}})

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -227,6 +228,10 @@ func TestAWrongConfigurationIsAnErrorThatSaysWhatToChange(t *testing.T) {
 		{"[work", "", "profiles are tables such as [work]"},
 		{`email = "clerk@example.com"`, "", "profiles are tables such as [work]"},
 		{"[work]\npassword = 'hunter2'", "", "has a password in it: take it out"},
+		{"[work]\npassword = hunter2", "", `line 2 (last key "work.password"): this is no value: texts stand in quotes`},
+		{"[work.extra]\npin = 123_\nkey = [\nhunter2]", "", `line 2 (last key "work.extra.pin"): this is no value`},
+		{"[work.extra]\nkey = [\n\n  hunter2]", "", `this is no value`},
+		{"[work]\nemail = 'a", "", "unexpected EOF"},
 		{"[work]\nbase-url = 'https://example.com'", "", "nothing is called work.base-url"},
 		{"[default]\npassword_file = 'a'\npassword_command = 'b'", "", "both password_file and password_command"},
 		{"[default]\nbase_url = 'http://example.com'", "", "use https (profile default)"},
@@ -259,5 +264,17 @@ func TestWithoutAHomeTheCommandWorksWithoutACache(t *testing.T) {
 	}
 	if _, err := resolveFlags(t, "", "--cache", "file"); err == nil {
 		t.Error("--cache file: got no error, want one")
+	}
+}
+
+// X1: a URL that no command takes is listed all the same.
+func TestTheListOfProfilesShowsNoPasswordInAURL(t *testing.T) {
+	setHermetic(t)
+	writeProfiles(t, "[work]\nbase_url = 'https://me:hunter2@example.com/'\ncache = 'redis://:hunter2@localhost'\n[lab]\nbase_url = 'https://me:hunter2@exa mple.com'\n")
+	for _, output := range []string{"text", "json"} {
+		var out strings.Builder
+		if code := run(t.Context(), []string{"profiles", "--output", output}, nil, &out, io.Discard); code != exitOK || strings.Contains(out.String(), "hunter2") || !strings.Contains(out.String(), "@example.com/") {
+			t.Errorf("%s: got code %d and\n%s\nwant the URLs without their passwords", output, code, out.String())
+		}
 	}
 }

@@ -63,9 +63,10 @@ that it is in no file to which the output is appended; the exit code is then 3
 for 401 and 403, 4 for 408, 425, 429 and 5xx, and else 1.
 
 The path is below the base URL; a whole URL must be of the API's origin, since
-the token goes nowhere else. With -f NAME=VALUE, a GET, HEAD or DELETE has a
-query, and any other request an object in JSON whose values are texts; --input
-sends a file as it is, or standard input ("-").
+the token goes nowhere else; nor do headers of -H, by a redirect. With
+-f NAME=VALUE, a GET, HEAD or DELETE has a query, and any other request an
+object in JSON whose values are texts; --input sends a file as it is, or
+standard input ("-").
 
 A token that the API rejects is renewed, and the request sent once more. An
 answer that does not begin within --answer-timeout is not waited for.
@@ -157,14 +158,14 @@ var isToken = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 // addHeaders takes those of -H in place of the request's own.
 func (r apiRequest) addHeaders(to http.Header) error {
 	given := http.Header{}
-	for _, header := range r.headers {
+	for i, header := range r.headers { // whose values no error repeats: they may be secret
 		name, value, found := strings.Cut(header, ":")
 		value = strings.TrimSpace(value)
 		switch {
 		case !found || !isToken.MatchString(name) || strings.ContainsFunc(value, func(c rune) bool { return c != '\t' && unicode.IsControl(c) }):
-			return fmt.Errorf("-H is %q: give a name, a colon and a value", header)
+			return fmt.Errorf("-H number %d is no header: give a name, a colon and a value", i+1)
 		case slices.Contains([]string{"Host", "Content-Length", "Transfer-Encoding"}, http.CanonicalHeaderKey(name)):
-			return fmt.Errorf("-H is %q: the URL and the body decide that", header) // net/http takes none
+			return fmt.Errorf("-H is %s: the URL and the body decide that", name) // net/http takes none
 		}
 		given.Add(name, value)
 	}
@@ -228,7 +229,9 @@ func (a *account) send(cmd *cobra.Command, req *http.Request, r apiRequest) erro
 		return a.explainRemembered(err, &asked, askAgainByHand)
 	}
 	seen := map[string]bool{}
-	for client := ts.Client(); ; {
+	client := ts.Client()
+	client.CheckRedirect = a.followed
+	for {
 		seen[req.URL.String()] = true
 		next, err := a.exchange(cmd, client, req, r.patience)
 		if err != nil || !r.paginate || next == nil {
@@ -245,6 +248,21 @@ func (a *account) send(cmd *cobra.Command, req *http.Request, r apiRequest) erro
 	}
 }
 
+// mostRedirects are as many as net/http follows.
+const mostRedirects = 10
+
+// followed sees to it that a redirect takes nothing of -H to another origin, nor in
+// the Referer what was asked of this one.
+func (a *account) followed(req *http.Request, via []*http.Request) error {
+	if len(via) >= mostRedirects {
+		return fmt.Errorf("stopped after %d redirects", mostRedirects)
+	}
+	if a.mustOwn(req.URL) != nil {
+		req.Header = http.Header{"User-Agent": req.Header["User-Agent"], "Content-Type": req.Header["Content-Type"]}
+	}
+	return nil
+}
+
 // exchange makes a request, prints its answer, and returns what that says the next
 // page is.
 func (a *account) exchange(cmd *cobra.Command, client *http.Client, req *http.Request, patience time.Duration) (next *url.URL, err error) {
@@ -257,7 +275,7 @@ func (a *account) exchange(cmd *cobra.Command, client *http.Client, req *http.Re
 		return nil, &codedError{fmt.Errorf("%s %s at %s: %w within %v (see --answer-timeout)", req.Method, printable(req.URL.Path), a.host(), cause, patience), exitUnreachable}
 	}
 	if err != nil {
-		return nil, a.explain(err)
+		return nil, a.explain(withoutQuery(req.Method, err))
 	}
 	defer res.Body.Close()
 	if res.StatusCode/100 != 2 {
@@ -267,6 +285,20 @@ func (a *account) exchange(cmd *cobra.Command, client *http.Client, req *http.Re
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	return nextPage(res), nil
+}
+
+// withoutQuery is an error of http.Client's that says what was asked for, and where,
+// but not with which fields: they may be secret.
+func withoutQuery(method string, err error) error {
+	var failed *url.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	where := ""
+	if target, err := url.Parse(failed.URL); err == nil {
+		where = fmt.Sprintf(" %s at %s", printable(target.Path), target.Host)
+	}
+	return fmt.Errorf("%s%s: %w", method, where, failed.Err)
 }
 
 var errNoAnswer = errors.New("the API has not begun an answer")

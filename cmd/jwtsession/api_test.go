@@ -125,6 +125,40 @@ func TestAPIFollowsTheLinksToTheNextPageAndNowhereElse(t *testing.T) {
 	}
 }
 
+// H1: what -H gives may be as secret as the token.
+func TestARedirectOfAPIToAForeignHostTakesNoHeaderAlong(t *testing.T) {
+	var got http.Header
+	foreign := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
+	t.Cleanup(foreign.Close)
+	box := sessiontest.NewServer()
+	t.Cleanup(box.Close)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/v1/session":
+			box.ServeHTTP(w, r)
+		case r.URL.Path == "/v1/near":
+			http.Redirect(w, r, "/v1/far", http.StatusFound)
+		case r.Header.Get("X-Api-Key") == "hunter2":
+			http.Redirect(w, r, foreign.URL, http.StatusFound)
+		}
+	}))
+	t.Cleanup(api.Close)
+	code, _, stderr := boxAt(t, api.URL+"/v1").run(t, "api", "GET", "/near?key=hunter2", "-H", "X-Api-Key: hunter2", "-H", "authorization: Basic hunter2")
+	if code != exitOK || got == nil || strings.Contains(fmt.Sprint(got), "hunter2") {
+		t.Errorf("got code %d and %q, and the foreign host %v; want it to get none of the headers", code, stderr, got)
+	}
+}
+
+// What -f gives may be as secret as what -H does.
+func TestAPIDoesNotRepeatAQueryThatWasNotAnswered(t *testing.T) {
+	b := newBox(t, "--fault", "resource:drop:all")
+	host, path, _ := strings.Cut(strings.TrimPrefix(b.base, "http://"), "/")
+	code, _, stderr := b.run(t, "api", "GET", "/me", "-f", "key=hunter2")
+	if code != exitUnreachable || !strings.Contains(stderr, fmt.Sprintf("GET /%s/me at %s: EOF", path, host)) || strings.Contains(stderr, "hunter2") {
+		t.Errorf("got code %d and %q, want %d, and what was asked for without its query", code, stderr, exitUnreachable)
+	}
+}
+
 // What a script left empty, and what no request could carry, is no trouble of the
 // network.
 func TestAnArgumentOfAPIThatCannotBeMeantIsAMistake(t *testing.T) {
@@ -136,11 +170,12 @@ func TestAnArgumentOfAPIThatCannotBeMeantIsAMistake(t *testing.T) {
 		{[]string{"GET", ""}, "the method or the path is empty"},
 		{[]string{"", "/notes"}, "the method or the path is empty"},
 		{[]string{"GET", "/notes", "-H", "a name: b"}, "give a name, a colon and a value"},
+		{[]string{"GET", "/notes", "-H", "A: b", "-H", "Authorization Basic hunter2"}, "-H number 2 is no header"},
 		{[]string{"GET", "/notes", "-H", "A: b\nC: d"}, "give a name, a colon and a value"},
 		{[]string{"GET", "/notes", "-H", "host: other.example.com"}, "the URL and the body decide that"},
 		{[]string{"GET", "/notes", "-H", "Content-Length: 7"}, "the URL and the body decide that"},
 	} {
-		if code, stdout, stderr := b.run(t, append([]string{"api"}, c.args...)...); code != exitUsage || stdout != "" || !strings.Contains(stderr, c.want) {
+		if code, stdout, stderr := b.run(t, append([]string{"api"}, c.args...)...); code != exitUsage || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "hunter2") {
 			t.Errorf("%q: got code %d, %q and %q, want %d and %q", c.args, code, stdout, stderr, exitUsage, c.want)
 		}
 	}

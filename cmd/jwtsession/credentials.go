@@ -209,12 +209,14 @@ func (b *boundedBuffer) Write(p []byte) (int, error) {
 }
 
 // withoutSecrets is an environment for another program: without the passwords,
-// and without the variables that it is to have anew.
+// and without the variables that it is to have anew. On Windows a secret is found by
+// its name in any case.
 func withoutSecrets(environment []string, anew ...string) []string {
-	out := append(anew, passwordVariable, codeVariable, redisPasswordVariable, clientSecretVariable)
+	secrets := []string{passwordVariable, codeVariable, redisPasswordVariable, clientSecretVariable}
 	return slices.DeleteFunc(environment, func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains(out, name) || strings.HasPrefix(name, extraVariable)
+		upper := strings.ToUpper(name)
+		return slices.Contains(anew, name) || slices.Contains(secrets, upper) || strings.HasPrefix(upper, extraVariable)
 	})
 }
 

@@ -43,6 +43,14 @@ func TestExecGivesACommandTheTokenAndNoPassword(t *testing.T) {
 }
 
 // A jwtsession in the command is for the same account, as a profile has it too.
+// Windows finds a variable in any case.
+func TestNoSecretIsLeftInAnEnvironmentHoweverItsNameIsSpelled(t *testing.T) {
+	own := []string{"Jwtsession_Password=a", "jwtsession_extra_key=b", "JWTSESSION_CLIENT_SECRET=c", "Path=d", "token=e", "TOKEN=f", "JWTSESSION_EMAIL=g"}
+	if got := strings.Join(withoutSecrets(own, "TOKEN"), " "); got != "Path=d token=e JWTSESSION_EMAIL=g" {
+		t.Errorf("got %s, want all but the secrets, and what is set anew", got)
+	}
+}
+
 func TestExecHandsOnTheAPIAndTheAccount(t *testing.T) {
 	b := newBox(t)
 	home := t.TempDir()

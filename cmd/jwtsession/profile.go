@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/internal/redaction"
 )
 
 // profile is a table of the configuration file: an account by a name.
@@ -72,10 +73,14 @@ func loadProfiles() (profiles map[string]profile, path string, err error) {
 		return nil, path, fmt.Errorf("read the profiles: %w", err)
 	}
 	const advice = "profiles are tables such as [work], see jwtsession --help"
-	tables := map[string]toml.Primitive{}
-	read, err := toml.NewDecoder(file).Decode(&tables)
+	content, err := io.ReadAll(file)
 	if err != nil {
-		return nil, path, fmt.Errorf("%s: %w; %s", path, err, advice)
+		return nil, path, fmt.Errorf("read the profiles: %w", err)
+	}
+	tables := map[string]toml.Primitive{}
+	read, err := toml.Decode(string(content), &tables)
+	if err != nil {
+		return nil, path, fmt.Errorf("%s: %w; %s", path, withoutValues(err, string(content)), advice)
 	}
 	profiles = map[string]profile{}
 	for _, name := range slices.Sorted(maps.Keys(tables)) {
@@ -87,6 +92,22 @@ func loadProfiles() (profiles map[string]profile, path string, err error) {
 		}
 	}
 	return profiles, path, nil
+}
+
+// withoutValues is an error of the parser's without what it quotes of the file: a
+// secret below [NAME.extra] may be there, and miss its quotes.
+func withoutValues(err error, content string) error {
+	var wrong toml.ParseError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	lines := strings.Split(content, "\n")
+	at := min(wrong.Position.Line, len(lines))
+	around := strings.Join(lines[max(at-2, 0):min(at+1, len(lines))], "\n")
+	if redaction.Of(around).Shows(wrong.Message) {
+		wrong.Message = "this is no value: texts stand in quotes"
+	}
+	return wrong
 }
 
 // readProfile reads a profile's table.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,7 +56,7 @@ star: the one that JWTSESSION_PROFILE names, or else the one named default.
 				}
 				p := profiles[name]
 				fmt.Fprintf(table, "%s %s\t%s\t%s\t%s\n", star, printable(name), printable(p.values[emailSetting]),
-					printable(cmp.Or(p.values[baseURLSetting], jwtsession.DefaultBaseURL)), p.passwordFrom())
+					printable(withoutPassword(cmp.Or(p.values[baseURLSetting], jwtsession.DefaultBaseURL))), p.passwordFrom())
 			}
 			return table.Flush()
 		},
@@ -79,11 +80,24 @@ func (p profile) shown() map[string]any {
 	all := map[string]any{}
 	for name, value := range p.values {
 		all[string(name)] = value
+		if name == baseURLSetting || name == cacheSetting {
+			all[string(name)] = withoutPassword(value)
+		}
 	}
 	if p.extra != nil {
 		all[string(extraTable)] = slices.Sorted(maps.Keys(p.extra))
 	}
 	return all
+}
+
+// withoutPassword is a URL, or a word in its place, as it may be shown: no command
+// takes one with a password in it, but it is listed.
+func withoutPassword(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "no URL"
+	}
+	return u.Redacted()
 }
 
 // addProfile writes a new profile at the end of the file, whose other content

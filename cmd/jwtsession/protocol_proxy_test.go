@@ -4,13 +4,17 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jwtsession/jwtsession"
 )
 
 // said waits for a line of a program that has this text in it.
@@ -125,5 +129,32 @@ func TestTheProxySignsInHoweverRequestsCarryTheSession(t *testing.T) {
 		if got := server.Counts(); got.Creates != 1 {
 			t.Errorf("%s: got %+v, want one sign-in", name, got)
 		}
+	}
+}
+
+// P9: an API may repeat the token where it was sent, or renew it there.
+func TestNoHeaderOfTheAPIsBringsTheSessionToAClient(t *testing.T) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/login" && r.Header.Get("X-Auth-Token") != "CANARY-1" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("X-Auth-Token", "CANARY-1")
+		w.Header().Set("X-Renewed-Token", "CANARY-2")
+		w.Header().Set("X-Version", "2")
+	}))
+	t.Cleanup(api.Close)
+	p := jwtsession.Protocol{
+		SignIn: "POST /login\n\n" + `{"user": "{email}", "password": "{password}"}`, Token: "header:X-Renewed-Token", ExpiresIn: "1h",
+		Keep: map[string]string{"first": "header:X-Auth-Token"}, Send: []string{"X-Auth-Token: {first}", "X-Version: 2"},
+	}
+	_, base := boxAt(t, api.URL).config(t, "[default]\n[default.protocol]\n"+describe(p).String()).proxying(t)
+	res, err := http.Get(base + "/me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if got := fmt.Sprint(res.Header); res.StatusCode != http.StatusOK || res.Header.Get("X-Version") != "2" || strings.Contains(got, "CANARY") {
+		t.Errorf("got %d and %s, want all that is no session's", res.StatusCode, got)
 	}
 }

@@ -174,7 +174,10 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 			return err
 		}
 		a.closeSource = closeSource
-		o.APIs = append(o.APIs, proxy.API{Name: a.name, BaseURL: a.baseURL.value, Source: source, Transport: a.proxyTransport(), ProtocolPaths: a.protocol.paths()})
+		o.APIs = append(o.APIs, proxy.API{
+			Name: a.name, BaseURL: a.baseURL.value, Source: source, Transport: a.proxyTransport(),
+			ProtocolPaths: a.protocol.paths(), SessionHeaders: a.protocol.Headers(),
+		})
 	}
 	if running.Proxy, err = proxy.Listen(o.Config); err != nil {
 		return err

@@ -77,6 +77,23 @@ func (e *Exchange) sentNames() []string {
 	return namesOf(all...)
 }
 
+// Headers are those that have a session in them, but for cookies: of requests that
+// carry one, and of answers that bring one. A Location may say where a session is to
+// be ended, and where else a client is to go.
+func (e *Exchange) Headers() (names []string) {
+	for _, s := range e.send {
+		if s.place == inHeader && len(s.value.names) > 0 {
+			names = append(names, s.name)
+		}
+	}
+	for _, p := range append(slices.Collect(maps.Values(e.keep)), e.token) {
+		if p.kind == "header" && p.name != "Location" {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
 // Scheme is how an Authorization header begins that has nothing but a space and
 // the token after it; empty if Send has none.
 func (e *Exchange) Scheme() string {
@@ -199,6 +216,30 @@ func (c *Carrier) JoinQuery(query string) string {
 		}
 	}
 	return strings.Join(appendPairs(pairs, c.Query), "&")
+}
+
+// Unsigned returns links, a URL or the value of a Link header, without what JoinQuery
+// has added to the query of the request that they answer: servers repeat it there.
+func (c *Carrier) Unsigned(links string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(links, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		end := strings.IndexAny(rest+"#", "#>")
+		if pairs := slices.DeleteFunc(strings.Split(rest[:end], "&"), c.added); len(pairs) > 0 {
+			b.WriteString("?" + strings.Join(pairs, "&"))
+		}
+		links = rest[end:]
+	}
+}
+
+// added reports whether a pair is one of the session's, and not another one of its
+// name.
+func (c *Carrier) added(pair string) bool {
+	return slices.ContainsFunc(c.Query, func(f Field) bool { return parameter(f.Name+"="+f.Value) == parameter(pair) })
 }
 
 // named reports whether a pair has the name of one of the fields, as a server

@@ -58,6 +58,10 @@ type API struct {
 	// them share. A segment with braces in it, "{id}", stands for any. Nil stands for
 	// [PacerProPaths].
 	ProtocolPaths []string
+
+	// SessionHeaders are those, besides Authorization, that a session is in. They do
+	// not pass to the clients, where the API repeats them or renews the session so.
+	SessionHeaders []string
 }
 
 // Config says what a proxy is for, and who may use it. APIs are required; the

@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -67,6 +68,9 @@ func (p *Proxy) forwarder(t *target, api API) (*forwarder, error) {
 		waived = append(waived, withAuthorization)
 	}
 	f.requests, f.answers = newHeaders(toAPI, waived...), newHeaders(toClient, waived...)
+	for _, name := range api.SessionHeaders {
+		f.answers.stopped[textproto.CanonicalMIMEHeaderKey(name)] = true
+	}
 	return f, nil
 }
 

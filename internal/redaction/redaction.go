@@ -42,7 +42,10 @@ var (
 	// somebody else's.
 	tokenShape = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8}|(?i:token\\?"\s*:\s*\\?"[^"\\])`)
 
-	// emailShape finds e-mail addresses, and so the password in a URL.
+	// urlShape finds the password in a URL: that of a proxy is none that a call knows.
+	urlShape = regexp.MustCompile(`(://[^/?#@\s"]*:)[^/?#@\s"]+@`)
+
+	// emailShape finds e-mail addresses.
 	emailShape = regexp.MustCompile(`[^\s"'<>()\[\]\\,;:=&?%/@]+(@|%40)([A-Za-z0-9-]+\.)`)
 )
 
@@ -75,10 +78,11 @@ func OfAccount(account string, secrets ...string) *Secrets {
 }
 
 // Text returns what may be shown of a text: its first 4 KiB, in which the names
-// of e-mail addresses are struck out, or [LeftOut].
+// of e-mail addresses and the passwords in URLs are struck out, or [LeftOut].
 func (s *Secrets) Text(text string) string {
 	text = text[:min(len(text), LongestText)]
-	struck := emailShape.ReplaceAllString(text, Redacted+"${1}${2}")
+	struck := urlShape.ReplaceAllString(text, "${1}"+Redacted+"@")
+	struck = emailShape.ReplaceAllString(struck, Redacted+"${1}${2}")
 	if s.shown(text, false) || s.shown(struck, true) {
 		return LeftOut
 	}
@@ -99,9 +103,9 @@ func (s *Secrets) Quote(text string) string {
 }
 
 // Shows reports whether a text, or the printable characters of it, have a part
-// of a secret, or are too long to tell.
+// of a secret, or a URL with a password, or are too long to tell.
 func (s *Secrets) Shows(text string) bool {
-	return len(text) > LongestText || s.shown(text, false)
+	return len(text) > LongestText || urlShape.MatchString(text) || s.shown(text, false)
 }
 
 func (s *Secrets) shown(text string, names bool) bool {

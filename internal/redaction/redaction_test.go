@@ -152,6 +152,8 @@ func TestTheNameInAnEMailAddressIsNotShown(t *testing.T) {
 		"?email=clerk%40example.com&a=1":              "?email=[redacted]%40example.com&a=1",
 		"no user other@example.com":                   "no user [redacted]@example.com",
 		"https://user:word@example.com/":              "https://user:[redacted]@example.com/",
+		"parse \"http://user:w%zz@proxy:80\": no URL": "parse \"http://user:[redacted]@proxy:80\": no URL",
+		"redis://:word@localhost, http://a:1/b@c:2":   "redis://:[redacted]@localhost, http://a:1/b@c:2",
 		"no user CLERK":                               LeftOut,
 		"no user 'clerk' here":                        LeftOut,
 		`no user \u0063lerk`:                          LeftOut,

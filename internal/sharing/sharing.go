@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,7 +116,7 @@ func (sh *Sharing) Lock(ctx context.Context, clock func() time.Time) (cache.Leas
 			return nil, in
 		default:
 		}
-		return nil, core.Input{Outcome: core.Away, Err: withoutCache("take the lease", err)}
+		return nil, core.Input{Outcome: core.Away, Err: sh.withoutCache("take the lease", err)}
 	}
 	if loaded, ok := lease.(cache.LoadedLease); ok {
 		entry, err := loaded.Loaded()
@@ -184,13 +185,13 @@ func (sh *Sharing) examine(now time.Time, entry cache.Entry, err error) core.Inp
 	case err == cache.ErrMiss:
 		return core.Input{}
 	case errors.Is(err, cache.ErrMiss):
-		return core.Input{Err: withoutCache("", err)}
+		return core.Input{Err: sh.withoutCache("", err)}
 	case err != nil:
-		return core.Input{Outcome: core.Away, Err: withoutCache("load the entry", err)}
+		return core.Input{Outcome: core.Away, Err: sh.withoutCache("load the entry", err)}
 	}
 	f, err := sh.open(entry, now)
 	if err != nil {
-		return core.Input{Err: withoutCache("the entry cannot be used, and will be replaced", err)}
+		return core.Input{Err: sh.withoutCache("the entry cannot be used, and will be replaced", err)}
 	}
 	return core.Input{Session: f.session, Doubtful: f.doubtful, Notice: f.notice}
 }
@@ -201,18 +202,18 @@ func (sh *Sharing) Write(ctx context.Context, lease cache.Lease, op core.Op, now
 	if !ok {
 		return core.Input{}
 	}
-	return stored("store the session", ctx, func(ctx context.Context) error { return lease.Store(ctx, entry) })
+	return sh.stored("store the session", ctx, func(ctx context.Context) error { return lease.Store(ctx, entry) })
 }
 
 // Remove deletes the entry of a session that was revoked.
 func (sh *Sharing) Remove(ctx context.Context, lease cache.Lease) core.Input {
-	return stored("delete the entry", ctx, lease.Delete)
+	return sh.stored("delete the entry", ctx, lease.Delete)
 }
 
-func stored(what string, ctx context.Context, call func(context.Context) error) core.Input {
+func (sh *Sharing) stored(what string, ctx context.Context, call func(context.Context) error) core.Input {
 	_, err := contained.Within(ctx, 0, nil, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
 	if err != nil {
-		return core.Input{Outcome: core.Away, Err: withoutCache(what, err)}
+		return core.Input{Outcome: core.Away, Err: sh.withoutCache(what, err)}
 	}
 	return core.Input{}
 }
@@ -225,9 +226,23 @@ func Unlock(lease cache.Lease) {
 	contained.Within(ctx, 0, nil, func(context.Context) (struct{}, error) { return struct{}{}, lease.Unlock() })
 }
 
-func withoutCache(what string, err error) error {
+// withoutCache is the error of a cache that is done without.
+func (sh *Sharing) withoutCache(what string, err error) error {
+	if text := err.Error(); strings.Contains(text, sh.Name()) {
+		err = &nameless{strings.ReplaceAll(text, sh.Name(), "[the entry's name]"), err}
+	}
 	if what != "" {
 		err = fmt.Errorf("%s: %w", what, err)
 	}
 	return fmt.Errorf("jwtsession: the cache is done without: %w", err)
 }
+
+// nameless is an error without the name of an entry, which tests guesses at a password:
+// who reads a log need not be who can list the store (C10).
+type nameless struct {
+	text string
+	err  error
+}
+
+func (e *nameless) Error() string { return e.text }
+func (e *nameless) Unwrap() error { return e.err }

@@ -3,6 +3,7 @@ package sharing
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,6 +23,20 @@ func (b broken) Lock(ctx context.Context, _ string) (cache.Lease, error) { retur
 func (b broken) Store(ctx context.Context, _ cache.Entry) error          { return b.do(ctx) }
 func (b broken) Delete(ctx context.Context) error                        { return b.do(ctx) }
 func (b broken) Unlock() error                                           { return b.do(context.Background()) }
+
+// C10: a log is read by more people than a store is.
+func TestNoErrorOfAStoreNamesTheEntry(t *testing.T) {
+	var sh *Sharing
+	sh = account(broken{func(context.Context) error {
+		return &fs.PathError{Op: "open", Path: "/cache/" + sh.Name() + ".entry", Err: fs.ErrPermission}
+	}})
+	_, locked := sh.Lock(t.Context(), time.Now)
+	for _, err := range []error{sh.Load(t.Context(), time.Now).Err, locked.Err, sh.Remove(t.Context(), sh.Store.(broken)).Err} {
+		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "open /cache/[the entry's name].entry: permission denied") {
+			t.Errorf("got error %v, want it without the entry's name", err)
+		}
+	}
+}
 
 // C4, C9: whatever a store does instead of answering, each call ends in time, and
 // its error says what was tried.
