@@ -146,7 +146,7 @@ func (sh *Sharing) open(e cache.Entry, now time.Time) (found, error) {
 	if f.session.Expires == 0 {
 		f.session.Issued = min(f.session.Issued, core.Moment(r.Issued))
 	}
-	if exp := lifetime.OfToken(r.Session.Token).Expiry; !exp.IsZero() && f.session.Expires != 0 {
+	if exp := lifetime.OfToken(r.Session.Token).Expiry; !exp.IsZero() {
 		bound := core.At(exp.Add(sh.clockAhead()))
 		f.doubtful = bound != 0 && bound <= core.At(now) && f.session.Expires > core.At(now)
 		if over := f.session.Expires.Sub(bound); !f.doubtful && bound != 0 && over > 0 {

@@ -90,7 +90,7 @@ func TestASessionOfUnknownLifeKeepsItsIssue(t *testing.T) {
 
 // T10, T18: what the server said is told to others, with what is left of it.
 func TestANoticeIsReadWithTheTimeThatIsLeftOfIt(t *testing.T) {
-	live := core.Session{Token: "opaque", Issued: at(0), Expires: at(15 * time.Minute)}
+	live := core.Session{Token: "opaque", Issued: at(0), Expires: at(time.Hour)} // longer than a refusal can last
 	for name, s := range map[string]core.Session{"beside a session": live, "alone": {}} {
 		for _, isRefusal := range []bool{true, false} {
 			n := &core.Notice{
@@ -170,6 +170,23 @@ func TestAStoreCannotProlongWhatAnEntrySays(t *testing.T) {
 			if f, err := account(nil).open(entry, midnight); err != nil || f.notice.Left > n.Wait {
 				t.Errorf("a notice, its entry kept %v longer: got %+v and error %v, want %v left at most", c.ttl, f.notice, err, n.Wait)
 			}
+		}
+	}
+}
+
+// C10: by how much the local clock is ahead is known from an answer that has the
+// token's end by both clocks, and from no other.
+func TestAnAnswerWithoutBothClocksTellsNothingOfTheirDifference(t *testing.T) {
+	const exp = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3NjczMTI5MDB9.c2ln" // midnight and 15 minutes
+	sh := account(nil)
+	sh.Host = "clock.example.com"
+	sh.Learn(exp, midnight.Add(75*time.Minute))
+	for name, learn := range map[string]func(){
+		"a token that says no time": func() { sh.Learn("opaque", midnight.Add(time.Hour)) },
+		"a session without an end":  func() { sh.Learn(exp, time.Time{}) },
+	} {
+		if learn(); sh.clockAhead() != time.Hour {
+			t.Errorf("after %s: the clock is %v ahead, want an hour, as before", name, sh.clockAhead())
 		}
 	}
 }
