@@ -331,3 +331,15 @@ func TestACallerWhoseContextEndsIsToldOfTheLastAttempt(t *testing.T) {
 		}
 	})
 }
+
+// E5: which API an issuer's is, the base URL tells.
+func TestAnIssuersMistakeIsToldWithTheHostWhereThatIsKnown(t *testing.T) {
+	for base, want := range map[string]string{"https://api.example.com/v1": "sign in at api.example.com: ", "": "sign in: "} {
+		ts := newSourceOf(t, Config{BaseURL: base, Issuer: &issuerFuncs{create: func(context.Context) (Session, error) {
+			return Session{Token: "two words"}, nil
+		}}})
+		if _, err := ts.Token(); !errors.Is(err, ErrMalformedToken) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+}

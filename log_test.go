@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
@@ -70,4 +71,19 @@ func TestASessionIsLoggedAsItsExpiry(t *testing.T) {
 	if got, want := s.String(), "{Token:[redacted] ExpiresAt:2017-07-17T23:43:13Z}"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+}
+
+// X2
+func TestAnEventTellsHowLongItsAttemptTook(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		for name, store := range map[string]cache.Cache{"alone": nil, "with a cache": cache.NewMemory()} {
+			var j journal
+			ts := newSource(t, box, j.record, through(store))
+			token(t, ts)
+			pass(time.Until(ts.Status().RefreshAt) + time.Second)
+			if got := j.all(); j.kinds() != "signed in, refreshed" || got[0].Duration != 300*time.Millisecond || got[1].Duration != 300*time.Millisecond {
+				t.Errorf("%s: got the events %+v, want a sign-in and a refresh of the 300 ms that the server took", name, got)
+			}
+		}
+	}, sessiontest.WithLatency(300*time.Millisecond))
 }

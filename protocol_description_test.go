@@ -197,3 +197,16 @@ func TestASessionInTheCacheNeedsNoOneTimeCode(t *testing.T) {
 }
 
 var withCode = Protocol{SignIn: "POST /login\n\nu={email}&p={password}&c={code}", Token: "token"}
+
+// O6
+func TestASourcesTokenHasTheTypeThatItsIssuerSendsItWith(t *testing.T) {
+	described := Protocol{SignIn: "POST /token\n\nu={email}", Token: "token", Send: []string{"Authorization: Token {token}"}}
+	for want, config := range map[string]Config{
+		"Token":  {BaseURL: "https://api.example.com", Protocol: &described, Credentials: Credentials{Email: "clerk@example.com", Password: "secret"}},
+		"Bearer": {BaseURL: "https://api.example.com", Issuer: &issuerFuncs{}},
+	} {
+		if got := newSourceOf(t, config).tokenType(); got != want {
+			t.Errorf("got the type %q, want %q", got, want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -243,5 +244,35 @@ func TestTheRequestsBodyIsClosedExactlyOnce(t *testing.T) {
 		if !b.closedOnce() {
 			t.Errorf("%s: %v, want once", name, b)
 		}
+	}
+}
+
+// H2: of the headers of a request the session replaces its own, and takes no other
+// along, in whatever order they come.
+func TestTheSessionReplacesNoHeaderButItsOwn(t *testing.T) {
+	source := newSourceOf(t, Config{BaseURL: "https://api.example.com", Issuer: &issuerFuncs{}})
+	given := http.Header{"authorization": {"Basic xyz"}, "AUTHORIZATION": {"Basic xyz"}}
+	for n := range 12 {
+		given[fmt.Sprint("X-Header-", n)] = []string{fmt.Sprint(n)}
+	}
+	var sent http.Header
+	base := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		sent = req.Header
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
+	})
+	req, err := http.NewRequest("GET", "https://api.example.com/me", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = given
+	if _, err := (&Transport{Source: source, Base: base}).RoundTrip(req); err != nil {
+		t.Fatal(err)
+	}
+	want := http.Header{"Authorization": {"Bearer " + token(t, source)}}
+	for n := range 12 {
+		want[fmt.Sprint("X-Header-", n)] = []string{fmt.Sprint(n)}
+	}
+	if !reflect.DeepEqual(sent, want) {
+		t.Errorf("got the headers %v, want %v", sent, want)
 	}
 }

@@ -203,7 +203,7 @@ func (m *step) land(s Session, how EventKind) {
 	}
 	e := Event{Kind: how, Session: s}
 	if how != EventAdopted {
-		e.Attempt = int(m.Failures) + 1
+		e.Attempt, e.Began = int(m.Failures)+1, s.Issued
 	}
 	m.report(e)
 	m.Outage, m.Failures, m.Problem = nil, 0, nil
