@@ -105,6 +105,28 @@ func TestAPanicOfALoggerOrOfOnEventReachesNobody(t *testing.T) {
 	})
 }
 
+// T15: the log tells of it, and only then, by the kind of what it was.
+func TestAPanicOfOnEventIsLogged(t *testing.T) {
+	for name, c := range map[string]struct {
+		callback func(Event)
+		want     bool
+	}{
+		"a callback that panics": {func(Event) { panic(errors.New("with a secret")) }, true},
+		"one that does not":      {func(Event) {}, false},
+	} {
+		inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+			var log bytes.Buffer
+			token(t, newSource(t, box, func(config *Config) {
+				config.Logger, config.OnEvent = slog.New(slog.NewTextHandler(&log, nil)), c.callback
+			}))
+			pass(time.Second)
+			if got := log.String(); strings.Contains(got, `"jwtsession: a callback panicked" panic=*errors.errorString`) != c.want || strings.Contains(got, "secret") {
+				t.Errorf("%s: the log is %q; a line about it is wanted: %v", name, got, c.want)
+			}
+		})
+	}
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -81,8 +81,17 @@ func TestAnEventTellsHowLongItsAttemptTook(t *testing.T) {
 			ts := newSource(t, box, j.record, through(store))
 			token(t, ts)
 			pass(time.Until(ts.Status().RefreshAt) + time.Second)
-			if got := j.all(); j.kinds() != "signed in, refreshed" || got[0].Duration != 300*time.Millisecond || got[1].Duration != 300*time.Millisecond {
-				t.Errorf("%s: got the events %+v, want a sign-in and a refresh of the 300 ms that the server took", name, got)
+			if err := ts.Revoke(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			pass(time.Second)
+			if j.kinds() != "signed in, refreshed, revoked" {
+				t.Fatalf("%s: got the events %s, want a sign-in, a refresh and a log-out", name, j.kinds())
+			}
+			for _, e := range j.all() {
+				if e.Duration != 300*time.Millisecond {
+					t.Errorf("%s: %v took %v, want the 300 ms that the server took", name, e, e.Duration)
+				}
 			}
 		}
 	}, sessiontest.WithLatency(300*time.Millisecond))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -207,6 +208,19 @@ func TestASourcesTokenHasTheTypeThatItsIssuerSendsItWith(t *testing.T) {
 	} {
 		if got := newSourceOf(t, config).tokenType(); got != want {
 			t.Errorf("got the type %q, want %q", got, want)
+		}
+	}
+}
+
+// O2: half a description is a mistake, and not PacerPro's.
+func TestADescriptionOfOneFieldIsNoneOfPacerPros(t *testing.T) {
+	for field, p := range map[string]Protocol{
+		"SignIn": {SignIn: "POST /login"}, "Refresh": {Refresh: "GET /login"}, "LogOut": {LogOut: "DELETE /login"}, "Token": {Token: "token"},
+		"ExpiresAt": {ExpiresAt: "until"}, "ExpiresIn": {ExpiresIn: "in"}, "Keep": {Keep: map[string]string{"a": "b"}},
+		"RenewableFor": {RenewableFor: time.Hour}, "Send": {Send: []string{"X-Token: {token}"}}, "Rejects": {Rejects: []int{403}},
+	} {
+		if _, err := p.NewClient("https://api.example.com", nil, nil); err == nil {
+			t.Errorf("with %s alone: got no error, want one that says what is missing", field)
 		}
 	}
 }

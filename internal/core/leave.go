@@ -68,7 +68,7 @@ func (m *step) deleted(done Op) Op {
 	w := m.Way
 	switch m.in.Outcome {
 	case OK:
-		m.report(Event{Kind: EventRevoked, Session: done.Session})
+		m.report(Event{Kind: EventRevoked, Session: done.Session, Began: done.Began})
 		m.Held, m.Trust, m.Due, w.Found = Session{}, None, 0, Session{}
 		m.notBefore(m.now + 1)
 		w.Deleted = true
