@@ -9,5 +9,6 @@
 //	go run ./load                                 the proxy beside nginx and a bare one
 //	go run ./matrix                               the proxy's clients of many kinds
 //	go run ./soak -for 10m                        real processes under faults
+//	go run ./mutants ./internal/sharing           what the tests do not notice
 //	go test -race ./...                           third-party consumers of the source
 package bench

@@ -61,7 +61,7 @@ func spellings(secret string) map[string]string {
 
 // X4
 func TestATextWithASecretIsLeftOutHoweverTheSecretIsWritten(t *testing.T) {
-	for _, secret := range []string{password, "four", "C%41NARY%%+ +", `C\\u0041\NARY"`, "<<a>>&&<<b>>", "/a/?b+c~d", "p w\td\np", "漢字漢字 \U0001D11Eé", "CANARY-" + strings.Repeat("opaque-", 2000)} {
+	for _, secret := range []string{password, "four", "C%41NARY%%+ +", `C\\u0041\NARY"`, "<<a>>&&<<b>>", "/a/?b+c~d", "p w\td\np", "漢字漢字 \U0001D11Eé", "\U0001D11E\U0001F600\U0001D11E\U0001F600", `"1"2"`, "CANARY-" + strings.Repeat("opaque-", 2000)} {
 		for name, spelled := range spellings(secret) {
 			if len(spelled) > LongestText {
 				spelled = spelled[:LongestText-100]
@@ -113,6 +113,9 @@ func TestAPartOfASecretHasFourCharacters(t *testing.T) {
 			t.Errorf("%q: got %q, want it as it is", text, got)
 		}
 	}
+	if got := Of("x7!", password).Text(password); got != LeftOut {
+		t.Errorf("beside a short secret: got %q, want %q", got, LeftOut)
+	}
 	for secret, texts := range map[string]map[string]bool{
 		"":    {"anything": true, "": true},
 		"x7!": {"is x7! here": false, "is x7 here": true, "%78%37%21": false, `\u00787!`: false, "783721": false},
@@ -163,6 +166,9 @@ func TestTheNameInAnEMailAddressIsNotShown(t *testing.T) {
 		if got := OfAccount("clerk@example.com", password).Quote(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
+	}
+	if got := OfAccount("anna@example.com").Text("no user anna"); got != LeftOut {
+		t.Errorf("of a name of four characters: got %q, want %q", got, LeftOut)
 	}
 	for account, text := range map[string]string{"me@example.com": "tell me", "worker-7": "worker-7 is unknown", "@example.com": "no address"} {
 		if got := OfAccount(account).Text(text); got != text {
