@@ -20,6 +20,7 @@ const limit = 9 + 9
 func isAdult(age int) bool { return age > limit }
 
 func adults(ages ...int) (n int) {
+	_ = limit
 	for _, age := range ages {
 		if !isAdult(age) {
 			continue

@@ -123,7 +123,7 @@ func (g *gardener) plant() {
 				g.expression(c, n, of)
 			}
 		case *ast.AssignStmt:
-			if inList && len(n.Lhs) == 1 && !isText(g.TypesInfo.TypeOf(n.Lhs[0])) {
+			if inList && len(operators[n.Tok]) > 0 && !isText(g.TypesInfo.TypeOf(n.Lhs[0])) {
 				g.statement(c, n.TokPos, n.Tok, func(to token.Token) ast.Stmt { return &ast.AssignStmt{Lhs: n.Lhs, Tok: to, Rhs: n.Rhs} })
 			}
 		case *ast.IncDecStmt:
