@@ -159,7 +159,7 @@ func (j *judge) unexplained(c, last *call) string {
 	}
 	switch {
 	case age > life-2*time.Second: // it has expired, or a second is missing
-	case j.lately(now, rejectionCounts, rejection) && j.isEnding(last, now):
+	case (j.lately(now, rejectionCounts, rejection) || j.lately(now, recently, network, answers)) && j.isEnding(last, now):
 	case j.rejectedSince(last):
 	case slices.ContainsFunc(j.calls, func(b *call) bool {
 		return b.op == sessiontest.OpCreate && b.Begin.After(last.Begin) && !j.isClean(b)
@@ -174,11 +174,23 @@ func (j *judge) unexplained(c, last *call) string {
 
 // isEnding reports whether what the fleet had before that session is in its last
 // second or two: a worker that has not seen the newer one yet may be told of a
-// rejection, if the API's clock is another, and that may not be the first (T12).
+// rejection, if the API's clock is another, and that may not be the first, nor
+// what it asks for an answer be had (T12).
 func (j *judge) isEnding(last *call, now time.Time) bool {
 	for _, c := range slices.Backward(j.calls) {
 		if c != last && !c.End.IsZero() && c.Begin.Before(last.Begin) && j.isClean(c) {
 			return now.Sub(c.Begin) > life-2*time.Second
+		}
+	}
+	return false
+}
+
+// inLastSecond reports whether a request went out when the session that the fleet
+// had was in its last second or two.
+func (j *judge) inLastSecond(f failed) bool {
+	for _, c := range slices.Backward(j.calls) {
+		if !c.End.IsZero() && c.Begin.Before(f.Begin) && j.isClean(c) {
+			return f.Begin.Sub(c.Begin) > life-2*time.Second
 		}
 	}
 	return false
@@ -260,6 +272,7 @@ func (j *judge) failed(address string, f failed) {
 	case explained(time.Second, of(network)), explained(2*patience+time.Second, kindIs("silence")):
 	case f.Status == 500 && explained(time.Second, kindIs("500")):
 	case f.Status == 401 && explained(recently, of(rejection)) && explained(recently, of(network, answers, store, process)):
+	case f.Status == 401 && explained(recently, of(network, answers)) && j.inLastSecond(f): // which the refresh did not forestall
 	case strings.Contains(f.Error, "jwtsession:") && explained(aftermath, of(network, answers)):
 	case f.Status == 0 && explained(aftermath, of(rejection)) && explained(aftermath, of(network, answers)): // it waited for a session
 	case f.Status == 0 && explained(aftermath, of(rejection)) && explained(life, kindIs("slow")): // the 401 was late, and a session call, which comes once in a life, slow

@@ -178,6 +178,12 @@ func TestWhatEventsDoNotExplainIsBroken(t *testing.T) {
 			s.refreshes(other, 9)
 			s.signsIn(one, 12)
 		}, "a sign-in"},
+		{"the end of what another has renewed, while nobody could be asked", func(s *seen) {
+			s.signsIn(one, 0)
+			s.trouble("page", 9, 11.8, "")
+			s.refreshes(other, 11.9)
+			s.signsIn(one, 12)
+		}, ""},
 		{"Retry-After is the worker's", func(s *seen) {
 			s.signsIn(one, 0)
 			s.trouble("limit", 8, 9.5, "")
@@ -233,6 +239,20 @@ func TestWhatEventsDoNotExplainIsBroken(t *testing.T) {
 			s.trouble("error", 1, 2, "")
 			s.fails(one, 1.5, 1.6, 401, "")
 		}, ""},
+		{"a 401 in the last second of a session that could not be renewed", func(s *seen) {
+			s.signsIn(one, 0)
+			s.trouble("page", 9, 11.8, "")
+			s.fails(one, 11.5, 11.6, 401, "")
+		}, ""},
+		{"a 401 before that", func(s *seen) {
+			s.signsIn(one, 0)
+			s.trouble("page", 9, 11.8, "")
+			s.fails(one, 9.5, 9.6, 401, "")
+		}, "a request"},
+		{"a 401 in the last second of a session that could be", func(s *seen) {
+			s.signsIn(one, 0)
+			s.fails(one, 11.5, 11.6, 401, "")
+		}, "a request"},
 		{"a request takes too long after a log-out", func(s *seen) {
 			s.trouble("log-out", 1, 2, "")
 			s.fails(one, 1.5, 4.5, 0, "timeout")
