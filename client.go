@@ -8,10 +8,12 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/jwtsession/jwtsession/internal/connections"
 	"github.com/jwtsession/jwtsession/internal/exchange"
 	"github.com/jwtsession/jwtsession/internal/lifetime"
 	"github.com/jwtsession/jwtsession/internal/version"
@@ -48,11 +50,19 @@ type Client struct {
 	*carriers
 }
 
-// carriers are what carries the calls, two pointers away: fmt follows one of a field,
-// and shows what an interface holds there.
+// carriers are what carries the calls, behind a pointer: fmt follows one of a field, and
+// shows what an interface holds there, unless that is a pointer itself or a function.
 type carriers struct {
-	caller    *http.Client // what NewClient was given; nil: none
-	transport *unfollowed
+	caller *http.Client // what NewClient was given; nil: none
+	base   http.RoundTripper
+}
+
+func newCarriers(hc *http.Client) *carriers {
+	base := connections.ForSessions(hc)
+	if kind := reflect.ValueOf(base).Kind(); kind != reflect.Pointer && kind != reflect.Func {
+		base = &unfollowed{base}
+	}
+	return &carriers{hc, base}
 }
 
 // NewClient returns a client of the API at baseURL, [DefaultBaseURL] if it is
@@ -261,7 +271,7 @@ func (c *Client) http() *http.Client {
 	if c.caller != nil {
 		calls = *c.caller
 	}
-	calls.Transport = c.transport
+	calls.Transport = &unfollowed{c.base}
 	return &calls
 }
 

@@ -167,7 +167,7 @@ func (w *world) open(index int) *member {
 	if w.clocks {
 		clock := func() time.Time { return time.Now().Round(0).Add(time.Duration(w.offset.Load())) }
 		ts.clock = clock
-		if client, ok := ts.issuer.(*Client); ok {
+		if client, ok := (*ts.issuer).(*Client); ok {
 			client.clock = clock
 		}
 	}

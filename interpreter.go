@@ -167,13 +167,13 @@ func carrierOf(client *Client, s core.Session) *exchange.Carrier {
 // signer says what carries a session, and what ends it; nil: Authorization:
 // Bearer, and 401.
 func (ts *TokenSource) signer() Signer {
-	if client, ok := ts.issuer.(*Client); ok {
+	if client, ok := (*ts.issuer).(*Client); ok {
 		if client.described {
 			return client
 		}
 		return nil
 	}
-	signer, _ := ts.issuer.(Signer)
+	signer, _ := (*ts.issuer).(Signer)
 	return signer
 }
 

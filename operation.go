@@ -66,20 +66,20 @@ func (ts *TokenSource) perform(ctx context.Context, op core.Op, w *work) core.In
 		return core.Input{}
 	case core.Create:
 		return ts.call(ctx, opCreate, Session{}, func(ctx context.Context) (Session, error) {
-			if client, ok := ts.issuer.(*Client); ok {
+			if client, ok := (*ts.issuer).(*Client); ok {
 				return client.create(ctx, w.credentials)
 			}
-			return ts.issuer.Create(ctx)
+			return (*ts.issuer).Create(ctx)
 		}, w.credentials.secrets()...)
 	case core.Refresh:
 		old := issuerSession(op.Session)
 		return ts.call(ctx, opRefresh, old, func(ctx context.Context) (Session, error) {
-			return ts.issuer.Refresh(ctx, old)
+			return (*ts.issuer).Refresh(ctx, old)
 		}, old.secrets()...)
 	case core.Delete:
 		old := issuerSession(op.Session)
 		return ts.call(ctx, opRevoke, old, func(ctx context.Context) (Session, error) {
-			return Session{}, ts.issuer.Revoke(ctx, old)
+			return Session{}, (*ts.issuer).Revoke(ctx, old)
 		}, old.secrets()...)
 	}
 	return ts.sleep(ctx, op.Until)
@@ -106,10 +106,10 @@ func (ts *TokenSource) ask(ctx context.Context, w *work) core.Input {
 
 // retrieve asks whoever has the credentials.
 func (ts *TokenSource) retrieve(ctx context.Context) (Credentials, error) {
-	if client, ok := ts.issuer.(*Client); ok {
+	if client, ok := (*ts.issuer).(*Client); ok {
 		return client.retrieve(ctx)
 	}
-	c, err := ts.provider.Retrieve(ctx)
+	c, err := (*ts.provider).Retrieve(ctx)
 	if err != nil {
 		return Credentials{}, &unusableError{&callError{"get the credentials" + ts.at(), c.redactor(Session{}).error(err)}, true}
 	}
@@ -133,7 +133,7 @@ func (ts *TokenSource) call(ctx context.Context, op operation, old Session, call
 		ts.sharing.Learn(s.Token, s.ExpiresAt)
 	}
 	issued := coreSession(s, start)
-	if client, ok := ts.issuer.(*Client); ok {
+	if client, ok := (*ts.issuer).(*Client); ok {
 		issued.Ended = !client.renews(s)
 	}
 	return core.Input{Session: issued}

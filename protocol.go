@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jwtsession/jwtsession/internal/connections"
 	"github.com/jwtsession/jwtsession/internal/exchange"
 	"github.com/jwtsession/jwtsession/internal/origin"
 )
@@ -135,7 +134,7 @@ func (p Protocol) NewClient(baseURL string, c CredentialsProvider, hc *http.Clie
 	if c != nil {
 		client.credentials = c.Retrieve
 	}
-	client.carriers = &carriers{hc, &unfollowed{connections.ForSessions(hc)}}
+	client.carriers = newCarriers(hc)
 	return client, nil
 }
 

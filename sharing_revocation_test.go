@@ -245,7 +245,7 @@ func TestClocksThatAreAnHourOffShareASession(t *testing.T) {
 // setClock gives a source, and its client, a wall clock of its own.
 func setClock(ts *TokenSource, clock func() time.Time) {
 	ts.clock = clock
-	ts.issuer.(*Client).clock = clock
+	(*ts.issuer).(*Client).clock = clock
 }
 
 // T6: a refresh that began before its token was rejected may have brought one

@@ -58,20 +58,14 @@ type TokenSource struct {
 	running *running      // the operations under way; nil: none is
 	account string        // for events
 
-	config *core.Config
-	*parties
-	sharing  *shared // nil without a cache
+	config   *core.Config
+	issuer   *Issuer              // a pointer: fmt shows what an interface in a field holds, a password perhaps
+	provider *CredentialsProvider // beside an Issuer; a Client has its own
+	sharing  *shared              // nil without a cache
 	origins  []origin.Origin
 	caller   *http.Client // Config.HTTPClient
 	reporter *reporter
 	clock    func() time.Time
-}
-
-// parties are the program's own, behind a pointer: fmt shows what an interface in a
-// field holds, and these have passwords.
-type parties struct {
-	issuer   Issuer
-	provider CredentialsProvider // beside an Issuer; a Client has its own
 }
 
 // wait is what callers wait for together.
@@ -102,7 +96,7 @@ func New(config Config) (*TokenSource, error) {
 		return nil, err
 	}
 	ts := &TokenSource{
-		parties: &parties{issuer: issuer},
+		issuer:  &issuer,
 		origins: origins,
 		account: accountDomain(config.Account),
 		clock:   time.Now,
@@ -116,8 +110,9 @@ func New(config Config) (*TokenSource, error) {
 	ts.sharing = newShared(config, issuer, ts.host())
 	ts.state.Known = ts.sharing != nil && ts.sharing.Named()
 	ts.caller = config.HTTPClient
-	if _, own := issuer.(*Client); !own {
-		ts.provider = config.Credentials
+	if _, own := issuer.(*Client); !own && config.Credentials != nil {
+		provider := config.Credentials // alone: all of config would stay
+		ts.provider = &provider
 	}
 	if config.Logger != nil || config.OnEvent != nil {
 		ts.reporter = &reporter{logger: config.Logger, onEvent: config.OnEvent}
@@ -164,7 +159,7 @@ func (ts *TokenSource) tokenType() string {
 	if ts.signer() == nil {
 		return "Bearer"
 	}
-	if client, ok := ts.issuer.(*Client); ok {
+	if client, ok := (*ts.issuer).(*Client); ok {
 		return client.tokenType()
 	}
 	return "" // the Signer knows
@@ -324,7 +319,7 @@ func (ts *TokenSource) at() string {
 func (ts *TokenSource) String() string { return "jwtsession.TokenSource(" + ts.host() + ")" }
 
 func (ts *TokenSource) host() string {
-	if client, ok := ts.issuer.(*Client); ok {
+	if client, ok := (*ts.issuer).(*Client); ok {
 		return client.host()
 	}
 	if len(ts.origins) > 0 {
