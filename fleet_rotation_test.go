@@ -13,16 +13,6 @@ import (
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
-// fleetProtocol has a refresh token that is used once.
-var fleetProtocol = Protocol{
-	SignIn:       "POST /login\n\n" + `{"username": "{email}", "password": "{password}"}`,
-	Refresh:      "POST /refresh\n\n" + `{"refresh_token": "{refresh}"}`,
-	Token:        "access_token",
-	ExpiresIn:    "expires_in",
-	Keep:         map[string]string{"refresh": "refresh_token"},
-	RenewableFor: time.Hour,
-}
-
 // O3: so many processes share one refresh token whose reuse ends the session, and
 // the one that uses it is killed three times. In an ordinary run they are few, and
 // their lives as well.
@@ -31,10 +21,10 @@ func rotate(t *testing.T, like worker) {
 	if longtest.IsOn(t) {
 		processes, lives, after = 50, 10, 2
 	}
-	box := sessiontest.NewServer(sessiontest.WithProtocol(fleetProtocol), sessiontest.WithReuseDetection(), sessiontest.Strict(t),
+	box := sessiontest.NewServer(sessiontest.WithProtocol(refreshing), sessiontest.WithReuseDetection(), sessiontest.Strict(t),
 		sessiontest.WithTokenLife(fleetLife), sessiontest.WithLatency(300*time.Millisecond))
 	defer box.Close()
-	like.BaseURL, like.Protocol, like.Death = box.URL, &fleetProtocol, t.TempDir()
+	like.BaseURL, like.Protocol, like.Death = box.URL, &refreshing, t.TempDir()
 	fleet := startWorkers(t, fleetOf(processes, like)...)
 	tell(fleet, "start")
 	deaths := []string{beforeRequest, afterStore, beforeStore}

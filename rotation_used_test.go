@@ -9,6 +9,16 @@ import (
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
+// refreshing has a refresh token that is used once, and nothing else.
+var refreshing = Protocol{
+	SignIn:       "POST /login\n\n" + `{"username": "{email}", "password": "{password}"}`,
+	Refresh:      "POST /refresh\n\n" + `{"refresh_token": "{refresh}"}`,
+	Token:        "access_token",
+	ExpiresIn:    "expires_in",
+	Keep:         map[string]string{"refresh": "refresh_token"},
+	RenewableFor: time.Hour,
+}
+
 // O3: where no connection came about, the refresh token is as good as before; where
 // one broke, the server may have taken it.
 func TestARefreshTokenIsUsedAgainOnlyWhereItWasNotSent(t *testing.T) {
@@ -29,16 +39,12 @@ func TestARefreshTokenIsUsedAgainOnlyWhereItWasNotSent(t *testing.T) {
 // O3: what is no session is an answer all the same: the server has taken the
 // refresh token.
 func TestARefreshTokenThatWasAnsweredWithNoSessionIsNotUsedAgain(t *testing.T) {
-	protocol := Protocol{
-		SignIn: `POST /login` + "\n\n" + `{"username": "{email}", "password": "{password}"}`, Refresh: "POST /refresh\n\n" + `{"refresh_token": "{refresh}"}`,
-		Token: "access_token", ExpiresIn: "expires_in", Keep: map[string]string{"refresh": "refresh_token"}, RenewableFor: time.Hour,
-	}
 	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
-		ts := newSource(t, box, func(c *Config) { c.Protocol = &protocol })
+		ts := newSource(t, box, func(c *Config) { c.Protocol = &refreshing })
 		token(t, ts)
 		box.Inject(sessiontest.OpRefresh, 1, sessiontest.Fault{Status: 200, Body: "<html>", ContentType: "text/html"})
 		pass(time.Until(ts.Status().RefreshAt) + 5*time.Second)
 		token(t, ts)
 		expectCalls(t, box, 2, 1, 0)
-	}, sessiontest.WithProtocol(protocol), sessiontest.WithReuseDetection())
+	}, sessiontest.WithProtocol(refreshing), sessiontest.WithReuseDetection())
 }

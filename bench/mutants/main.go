@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -102,7 +103,7 @@ type trial struct {
 
 // prepare builds the tests, and runs them with no mutant: they have to pass.
 func (t *trial) prepare(packages []string) error {
-	for _, p := range append(packages, ".") {
+	for _, p := range slices.Compact(slices.Sorted(slices.Values(append([]string{"."}, packages...)))) {
 		build := exec.Command("go", "test", "-c", "-o", t.binary(p), p)
 		build.Dir = t.place
 		if output, err := build.CombinedOutput(); err != nil {
