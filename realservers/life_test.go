@@ -33,27 +33,36 @@ type server struct {
 	ends     bool              // the log-out ends the token, too
 }
 
-// gate is a TCP connection's way to a server, which can be shut.
+// gate is the way of TCP connections to a server, which can be shut: then they are
+// refused. One that was accepted and closed might have carried a refresh token, and
+// a source signs in after that, as it should.
 type gate struct {
-	listener net.Listener
-	to       string
+	t           *testing.T
+	address, to string
 
-	mu    sync.Mutex
-	shut  bool
-	conns map[net.Conn]bool
+	mu       sync.Mutex
+	listener net.Listener // nil: shut
+	conns    []net.Conn
 }
 
 func newGate(t *testing.T, to string) *gate {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	g := &gate{t: t, address: "127.0.0.1:0", to: to}
+	g.open()
+	t.Cleanup(g.shut)
+	return g
+}
+
+// open listens, from the second time on at the port of the first.
+func (g *gate) open() {
+	g.t.Helper()
+	listener, err := net.Listen("tcp", g.address)
 	if err != nil {
-		t.Fatal(err)
+		g.t.Fatal(err)
 	}
-	g := &gate{listener: listener, to: to, conns: map[net.Conn]bool{}}
-	t.Cleanup(func() {
-		listener.Close()
-		g.set(true)
-	})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.listener, g.address = listener, listener.Addr().String()
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -63,19 +72,32 @@ func newGate(t *testing.T, to string) *gate {
 			go g.pass(conn)
 		}
 	}()
-	return g
+}
+
+// shut ends all connections, too.
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.listener != nil {
+		g.listener.Close()
+	}
+	g.listener = nil
+	for _, conn := range g.conns {
+		conn.Close()
+	}
+	g.conns = nil
 }
 
 func (g *gate) pass(conn net.Conn) {
 	defer conn.Close()
-	if !g.keep(conn) {
-		return
-	}
 	backend, err := net.Dial("tcp", g.to)
-	if err != nil || !g.keep(backend) {
+	if err != nil {
 		return
 	}
 	defer backend.Close()
+	if !g.keep(conn, backend) {
+		return
+	}
 	go func() {
 		io.Copy(backend, conn)
 		backend.Close()
@@ -83,24 +105,12 @@ func (g *gate) pass(conn net.Conn) {
 	io.Copy(conn, backend)
 }
 
-// keep notes a connection, unless the gate is shut.
-func (g *gate) keep(conn net.Conn) bool {
+// keep notes connections, unless the gate is shut.
+func (g *gate) keep(conns ...net.Conn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.conns[conn] = true
-	return !g.shut
-}
-
-// set shuts the gate, which ends all connections, or opens it.
-func (g *gate) set(shut bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.shut = shut; shut {
-		for conn := range g.conns {
-			conn.Close()
-		}
-		clear(g.conns)
-	}
+	g.conns = append(g.conns, conns...)
+	return g.listener != nil
 }
 
 // rig is what the trials have in common.
@@ -165,7 +175,7 @@ func wholeLife(t *testing.T, s server) {
 	r.await("after the log-out", signedIn+1, jwtsession.EventSignedIn)
 }
 
-func (r *rig) base() string { return "http://" + r.gate.listener.Addr().String() }
+func (r *rig) base() string { return "http://" + r.gate.address }
 func (r *rig) renews() bool { return r.protocol.Refresh != "" }
 
 func (r *rig) record(e jwtsession.Event) {
@@ -225,6 +235,9 @@ func (r *rig) works(when string) {
 // newSession are the events with which there is another token.
 var newSession = []jwtsession.EventKind{jwtsession.EventSignedIn, jwtsession.EventRefreshed, jwtsession.EventAdopted}
 
+// failure are the events of a call that brought none.
+var failure = []jwtsession.EventKind{jwtsession.EventRefreshFailed, jwtsession.EventSignInFailed}
+
 func (r *rig) fiveLives() {
 	r.Helper()
 	for n := range 5 {
@@ -251,13 +264,13 @@ func (r *rig) revoked() {
 func (r *rig) away() {
 	r.Helper()
 	r.await("before the server is away", r.count(newSession...)+1, newSession...)
-	signedIn := r.count(jwtsession.EventSignedIn)
-	r.gate.set(true)
-	r.await("the server is away", 1, jwtsession.EventRefreshFailed, jwtsession.EventSignInFailed)
+	signedIn, failed := r.count(jwtsession.EventSignedIn), r.count(failure...)
+	r.gate.shut()
+	r.await("the server is away", failed+1, failure...)
 	if _, err := r.source.Token(); err != nil {
 		r.Errorf("while the server was away and the token lived: %v", err)
 	}
-	r.gate.set(false)
+	r.gate.open()
 	r.await("the server is back", r.count(newSession...)+1, newSession...)
 	r.works("the server is back")
 	if n := r.count(jwtsession.EventSignedIn) - signedIn; r.renews() && n != 0 {
