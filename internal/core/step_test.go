@@ -34,10 +34,10 @@ var (
 	rotate = Session{Token: "rotate", State: "once", Issued: live.Issued, Expires: live.Expires, Shared: true}
 )
 
-// during is a pursuit with an operation under way.
 // dueOf is when in a life a refresh falls due that is drawn in the middle (T2).
 func dueOf(life time.Duration) time.Duration { return life * 75 / 100 }
 
+// during is a pursuit with an operation under way.
 func during(k Kind, s Session) *Pursuit {
 	return &Pursuit{Op: Op{Kind: k, Session: s}, Until: noon.Add(20 * time.Second), Asked: true, Looked: true}
 }
@@ -83,6 +83,10 @@ func TestWhatIsNextIsTheFirstLineThatApplies(t *testing.T) {
 		p.Leased = true
 		return &p
 	}
+	planned := func(p *Pursuit) *Pursuit {
+		p.Planned = true
+		return p
+	}
 	outage := &Outage{Since: noon.Add(-time.Second), Until: noon.Add(time.Minute), Err: errAway, Told: true}
 	for _, l := range []line{
 		{name: "closed: the lease is given back", state: State{Closed: true, Way: leased(*during(Create, Session{}))}, in: Input{Kind: Done, Outcome: Cancelled}, begins: Unlock},
@@ -116,7 +120,15 @@ func TestWhatIsNextIsTheFirstLineThatApplies(t *testing.T) {
 		{name: "an outage, a look", state: State{Outage: outage, Known: true, Looked: noon.Add(-time.Second)}, in: Input{Kind: Want}, cache: true, begins: Load},
 		{name: "an outage, looked just now", state: State{Outage: outage, Known: true, Looked: noon.Add(-time.Second) + 1}, in: Input{Kind: Want}, cache: true, woken: true, wakes: errAway},
 		{name: "an outage, nobody told, in time", state: State{Outage: &Outage{Until: noon.Add(time.Second), Err: errAway}}, in: Input{Kind: Want}, begins: Sleep},
+		{name: "sessions hardly live, in time", state: State{Pace: noon.Add(time.Second)}, in: Input{Kind: Want}, begins: Sleep},
+		{name: "sessions hardly live, for longer than a caller waits", state: State{Pace: noon.Add(time.Minute)}, in: Input{Kind: Want}, woken: true, wakes: ErrShort},
+		{name: "sessions hardly live, nobody waits", state: State{Pace: noon.Add(time.Second), Known: true, Way: planned(during(Load, Session{}))}, in: Input{Kind: Done}, cache: true},
 		{name: "to sign in", in: Input{Kind: Want}, begins: Ask},
+		{
+			name:  "to sign in before the token is due, for its chain has ended, and the credentials are there",
+			state: after(t, State{Held: rotate, Trust: Doubted, Due: noon + 1, Known: true, Way: &Pursuit{Op: Op{Kind: Refresh, Session: rotate}, Until: noon.Add(time.Second), Looked: true}}, Input{Kind: Done, Outcome: Lost, Err: errAway}),
+			in:    Input{Kind: Done}, cache: true, begins: Lock, trust: Good,
+		},
 		{
 			name:  "the sign-in could not be made here",
 			state: State{Known: true, Want: true, Way: leased(*during(Create, Session{}))}, in: Input{Kind: Done, Outcome: Local, Err: errAway},
@@ -193,6 +205,8 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 		}},
 		{name: "nothing that judges, it does not", state: State{Want: true, Way: during(Create, Session{})}, in: away, begins: Sleep},
 		{name: "nothing that judges, and no use repeating at once", state: State{Want: true, Way: during(Create, Session{})}, in: Input{Kind: Done, Outcome: Unusable, Err: errAway}, woken: true, wakes: errAway},
+		{name: "nothing that judges, with a State, leased: nobody else is concerned", cache: true, state: State{Held: rotate, Trust: Good, Known: true, Way: leased(Refresh, rotate)}, in: away, begins: Unlock, trust: Good},
+		{name: "nothing that judges, at the end of a chain without a State, leased: nobody else is concerned", cache: true, state: State{Held: Session{Token: "live", Expires: live.Expires, Ended: true}, Trust: Good, Known: true, Way: leased(Create, Session{})}, in: away, begins: Unlock, trust: Good},
 		{name: "lost, with a State", state: State{Held: rotate, Trust: Good, Way: during(Refresh, rotate)}, in: Input{Kind: Done, Outcome: Lost, Err: errAway}, begins: Create, trust: Good, check: ended},
 		{name: "lost, with a State, leased", cache: true, state: State{Held: rotate, Trust: Good, Known: true, Way: leased(Refresh, rotate)}, in: Input{Kind: Done, Outcome: Lost, Err: errAway}, begins: Store, of: "rotate", trust: Good, check: ended},
 		{name: "lost, with a State, leased, closed", cache: true, state: State{Held: rotate, Trust: Doubted, Known: true, Closed: true, Way: leased(Refresh, rotate)}, in: Input{Kind: Done, Outcome: Cancelled}, begins: Store, of: "rotate", trust: Doubted, check: ended},
