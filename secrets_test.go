@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -235,4 +236,18 @@ func TestNoVerbPrintsWhatIsInAnErrorOfAnEventOrAStatus(t *testing.T) {
 			}
 		}
 	})
+}
+
+// X4: an error of an issuer's may quote any of them.
+func TestTheSecretsOfAStateAreItsValuesOrElseTheWholeOfIt(t *testing.T) {
+	for state, want := range map[string][]string{
+		`{"refresh": "one"}`:        {"one"},
+		`[1234567890123456789, {}]`: {"1234567890123456789"},
+		`one`:                       {`one`},
+		`{"refresh": "one"} two`:    {`{"refresh": "one"} two`},
+	} {
+		if got := stateSecrets(state); !slices.Equal(got, want) {
+			t.Errorf("of the state %s: got %q, want %q", state, got, want)
+		}
+	}
 }

@@ -245,6 +245,18 @@ func TestARedirectToWhatIsNoURLIsNotQuoted(t *testing.T) {
 	}
 }
 
+// Not every RoundTripper says of which request its answer is.
+func TestARedirectOfAnAnswerThatNamesNoRequestNamesItsHost(t *testing.T) {
+	base := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		req.Body.Close()
+		return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {"//other.example.com/"}}, Body: http.NoBody}, nil
+	})
+	_, err := clientOf(t, "https://api.example.com", &http.Client{Transport: base}).Create(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "a redirect to other.example.com") {
+		t.Errorf("got %v, want an error that names other.example.com", err)
+	}
+}
+
 // S2: also with a CheckRedirect of the user's own, which is left as it was.
 func TestTheUsersHTTPClientIsNotChanged(t *testing.T) {
 	var asked, arrived atomic.Int32
