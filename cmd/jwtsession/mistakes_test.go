@@ -54,25 +54,23 @@ func TestEachOfANewcomersMistakesGetsTheLineThatHelps(t *testing.T) {
 		"an outage": {newBox(t, "--fault", "create:503:all"), nil, exitUnreachable,
 			[]string{"503 Service Unavailable"}},
 	} {
-		for _, command := range [][]string{{"token"}, {"exec", "--", "true"}} {
-			if command[0] == "exec" {
-				command = append([]string{"exec", "--timeout", "2s"}, command[1:]...)
-			} else {
-				command = append(command, "--timeout", "2s")
-			}
-			code, stdout, stderr := c.box.with(c.environment...).run(t, command...)
-			if code != c.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "jwtsession: ") {
-				t.Errorf("%s: %s: got code %d, %d bytes on stdout and stderr %q, want %d, none and one line", name, command[0], code, len(stdout), stderr, c.code)
-			}
-			for _, want := range c.want {
-				if !strings.Contains(stderr, want) {
-					t.Errorf("%s: %s: got %q, want %q in it", name, command[0], stderr, want)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, command := range [][]string{{"token", "--timeout", "5s"}, {"exec", "--timeout", "5s", "--", "true"}} {
+				code, stdout, stderr := c.box.with(c.environment...).run(t, command...)
+				if code != c.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "jwtsession: ") {
+					t.Errorf("%s: got code %d, %d bytes on stdout and stderr %q, want %d, none and one line", command[0], code, len(stdout), stderr, c.code)
+				}
+				for _, want := range c.want {
+					if !strings.Contains(stderr, want) {
+						t.Errorf("%s: got %q, want %q in it", command[0], stderr, want)
+					}
+				}
+				if strings.Contains(stderr, sessiontest.Password) {
+					t.Errorf("%s: the password is in the line", command[0])
 				}
 			}
-			if strings.Contains(stderr, sessiontest.Password) {
-				t.Errorf("%s: %s: the password is in the line", name, command[0])
-			}
-		}
+		})
 	}
 }
 

@@ -36,8 +36,8 @@
 //	nobody waits, nothing is due or planned               give the lease back; rest
 //	doubted and lives, and two rejections have been
 //	answered within the last minute (T12)                 look; good again
-//	an outage, no caller told, its end within the
-//	time that the waiting caller has                      sleep until then
+//	an outage, no caller told, its end early enough
+//	for the waiting caller                                sleep until then
 //	an outage, the session lives                          look; good again, due at its end
 //	an outage                                             look; tell the callers its error
 //	sessions hardly live (E5), too early for another      sleep, or tell the callers

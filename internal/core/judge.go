@@ -268,7 +268,7 @@ func (m *step) failed(kind EventKind, done Op) Op {
 	m.attemptFailed(kind, done, wait)
 	o := &Outage{Since: m.now, Until: m.now.Add(wait), Err: in.Err, Count: count}
 	o.Told = m.Outage != nil && m.Outage.Told
-	if m.Want && (o.Told || in.Outcome == Unusable || o.Until >= m.Way.Until) {
+	if m.Want && (o.Told || in.Outcome == Unusable || !m.inTime(o.Until)) {
 		o.Told = true
 		m.wake(Answer{Err: in.Err})
 	}

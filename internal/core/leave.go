@@ -88,7 +88,7 @@ func (m *step) deleted(done Op) Op {
 	wait := max(m.interval(int(m.Failures)+1, m.in.Draw), m.in.RetryAfter)
 	m.attemptFailed(EventRevokeFailed, done, wait)
 	w.Err = m.in.Err
-	if w.After = m.now.Add(wait); m.in.Outcome == Away && w.After < w.Until {
+	if w.After = m.now.Add(wait); m.in.Outcome == Away && m.inTime(w.After) {
 		return Op{}
 	}
 	return m.stay(Answer{Err: m.in.Err})

@@ -40,9 +40,9 @@ func TestOthersAreToldWhatWasSaidAndKeepTheSessionThatLives(t *testing.T) {
 	}
 }
 
-// T9: who cannot wait for the next attempt is told at once.
-func TestACallerWhoseTimeIsOverWithTheNextAttemptIsTold(t *testing.T) {
-	for left, told := range map[time.Duration]bool{second: true, second + 1: false} {
+// T9: an attempt with no time would put a time-out in the place of what is wrong.
+func TestACallerWhoseTimeHardlyLastsForTheNextAttemptIsTold(t *testing.T) {
+	for left, told := range map[time.Duration]bool{second + leastAttempt: true, second + leastAttempt + 1: false} {
 		way := during(Create, Session{})
 		way.Until = noon.Add(left)
 		_, e := Step(&rules, State{Want: true, Way: way}, Input{Kind: Done, Outcome: Away, Err: errAway, Draw: 0.5}, noon)
@@ -75,7 +75,7 @@ func TestALogOutEndsWhatWasIssuedUntilThen(t *testing.T) {
 		t.Errorf("the second failure: got %q until %v from now, want another attempt after 2s", e.Begin.Kind, s.Way.After.Sub(noon))
 	}
 	late := during(Delete, live)
-	late.Until = noon.Add(second)
+	late.Until = noon.Add(second + leastAttempt)
 	if _, e := leave(State{Held: live, Trust: Good, Way: late}, Input{Outcome: Away, Err: errAway}); e.Told == nil || e.Told.Err != errAway {
 		t.Errorf("no time for another attempt: got %+v, want Revoke to be told", e.Told)
 	}

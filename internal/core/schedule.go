@@ -19,6 +19,10 @@ const (
 	// another attempt fits in, but gets this much at least.
 	shortestAttempt = 2 * time.Second
 
+	// An attempt for which whoever waits has less than this left is not waited for:
+	// it would put its time-out in the place of what is known to be wrong.
+	leastAttempt = 250 * time.Millisecond
+
 	// Accounts are locked by repeated rejections, so the same credentials rest
 	// this long after the first one, and twice as long after each further one.
 	shortestLockout = time.Minute

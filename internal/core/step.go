@@ -206,7 +206,7 @@ func (m *step) renew() Op {
 	}
 	if o := m.Outage; o != nil && m.now < o.Until {
 		switch {
-		case !o.Told && m.Want && !m.held(m.now) && o.Until < w.Until:
+		case !o.Told && m.Want && !m.held(m.now) && m.inTime(o.Until):
 			return m.sleep(o.Until)
 		case m.mayLook():
 			return Op{Kind: Load}
@@ -219,7 +219,7 @@ func (m *step) renew() Op {
 		return m.fail(Answer{Err: o.Err, Since: o.Since, Until: o.Until})
 	}
 	if m.now < m.Pace && !m.held(m.now) {
-		if m.Want && m.Pace < w.Until {
+		if m.Want && m.inTime(m.Pace) {
 			return m.sleep(m.Pace)
 		}
 		w.Planned = false
@@ -272,6 +272,10 @@ func (m *step) keep(due Moment) Op {
 	}
 	return m.next()
 }
+
+// inTime reports whether a wait until then leaves whoever waits enough for an
+// attempt.
+func (m *step) inTime(until Moment) bool { return until.Add(leastAttempt) < m.Way.Until }
 
 // sleep waits, without the lease, for what a caller can wait for.
 func (m *step) sleep(until Moment) Op {

@@ -120,8 +120,9 @@ func TestWhatIsNextIsTheFirstLineThatApplies(t *testing.T) {
 		{name: "an outage, a look", state: State{Outage: outage, Known: true, Looked: noon.Add(-time.Second)}, in: Input{Kind: Want}, cache: true, begins: Load},
 		{name: "an outage, looked just now", state: State{Outage: outage, Known: true, Looked: noon.Add(-time.Second) + 1}, in: Input{Kind: Want}, cache: true, woken: true, wakes: errAway},
 		{name: "an outage, nobody told, in time", state: State{Outage: &Outage{Until: noon.Add(time.Second), Err: errAway}}, in: Input{Kind: Want}, begins: Sleep},
+		{name: "an outage, nobody told, hardly in time", state: State{Outage: &Outage{Until: noon.Add(30*time.Second - leastAttempt), Err: errAway}}, in: Input{Kind: Want}, woken: true, wakes: errAway},
 		{name: "sessions hardly live, in time", state: State{Pace: noon.Add(time.Second)}, in: Input{Kind: Want}, begins: Sleep},
-		{name: "sessions hardly live, for longer than a caller waits", state: State{Pace: noon.Add(time.Minute)}, in: Input{Kind: Want}, woken: true, wakes: ErrShort},
+		{name: "sessions hardly live, for longer than a caller waits", state: State{Pace: noon.Add(30*time.Second - leastAttempt)}, in: Input{Kind: Want}, woken: true, wakes: ErrShort},
 		{name: "sessions hardly live, nobody waits", state: State{Pace: noon.Add(time.Second), Known: true, Way: planned(during(Load, Session{}))}, in: Input{Kind: Done}, cache: true},
 		{name: "to sign in", in: Input{Kind: Want}, begins: Ask},
 		{
