@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"encoding/base64"
 	"io"
 	"maps"
 	"net/http"
@@ -58,7 +59,12 @@ func TestARequestIsReadAsItWasFilledIn(t *testing.T) {
 		req, path, body := requestFor(t, e, c.request, c.values)
 		got, err := e.Match(c.request, req, path, body)
 		want := maps.Clone(c.values)
-		if err != nil || !maps.Equal(got, want) || !c.request.IsFor(req.Method, path) {
+		for _, other := range []*Request{e.SignIn, e.Refresh, e.LogOut, nil} {
+			if is := other == c.request; other.IsFor(req.Method, path) != is {
+				t.Errorf("%s: it is for another request of the description: got %v, want %v", c.name, !is, is)
+			}
+		}
+		if err != nil || !maps.Equal(got, want) {
 			t.Errorf("%s: got %q, %v; want %q", c.name, got, err, want)
 		}
 	}
@@ -82,6 +88,15 @@ func TestARequestThatIsNotAsDescribedIsToldApart(t *testing.T) {
 		"a header missing":  {func(req *http.Request, _ *string, _ *[]byte) { req.Header.Del("X-Code") }, "its header X-Code is not as it is described"},
 		"another user":      {func(req *http.Request, _ *string, _ *[]byte) { req.URL.RawQuery = "u=other&fixed=1" }, "its body.who.0 is not as it is described"},
 		"no Basic":          {func(req *http.Request, _ *string, _ *[]byte) { req.Header.Set("Authorization", "Basic !") }, "its Basic credentials are none"},
+		"half of a pair": {func(req *http.Request, _ *string, _ *[]byte) {
+			req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("e")))
+		}, "its Basic credentials are none"},
+		"a pair that breaks off": {func(req *http.Request, _ *string, _ *[]byte) {
+			req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("e:secret"))+"!")
+		}, "its Basic credentials are none"},
+		"another text": {func(_ *http.Request, _ *string, body *[]byte) {
+			*body = []byte(strings.Replace(string(*body), `secret!`, `secret?`, 1))
+		}, "its body.who.1.p is not as it is described"},
 		"no JSON":           {func(_ *http.Request, _ *string, body *[]byte) { *body = []byte("{") }, "its body is no JSON"},
 		"a member too many": {func(_ *http.Request, _ *string, body *[]byte) { *body = append([]byte(`{"more":1,`), (*body)[1:]...) }, "its body is not as it is described"},
 		"another number": {func(_ *http.Request, _ *string, body *[]byte) {
@@ -102,6 +117,63 @@ func TestARequestThatIsNotAsDescribedIsToldApart(t *testing.T) {
 	req.Header.Del("X-Auth")
 	if _, err := e.Match(e.LogOut, req, path, body); err != nil {
 		t.Errorf("a log-out that names what was kept: got %v, want none", err)
+	}
+}
+
+// A body that is neither JSON nor a form has no placeholders.
+func TestABodyOfAnotherKindIsAsItIsWritten(t *testing.T) {
+	e, err := Parse(Description{SignIn: "POST /in\nContent-Type: text/xml\n\n<a/>", Token: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, fits := range map[string]bool{"<a/>": true, "<b/>": false} {
+		req, path, _ := requestFor(t, e, e.SignIn, nil)
+		if _, err := e.Match(e.SignIn, req, path, []byte(body)); (err == nil) != fits {
+			t.Errorf("%s: got %v, want it to fit: %v", body, err, fits)
+		}
+	}
+}
+
+func TestWhatCarriesASessionIsReadAsItWasWritten(t *testing.T) {
+	e, err := Parse(matched)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, _ := http.NewRequest("GET", "https://h/a", nil)
+	c, err := e.Carrier("a token", `{"id":"1","tenant":"t&t"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Sign(req)
+	if got, err := e.Carried(req); err != nil || !maps.Equal(got, Values{"token": "a token", "id": "1", "tenant": "t&t"}) {
+		t.Errorf("got %q, %v; want what was sent", got, err)
+	}
+	for _, spoil := range []func(){
+		func() { req.Header.Add("Cookie", "SID=2") },
+		func() { req.Header.Del("Cookie") },
+		func() { req.Header.Del("X-Auth") },
+	} {
+		spoil()
+		if _, err := e.Carried(req); err == nil {
+			t.Errorf("got no error of %v, want one", req.Header)
+		}
+	}
+}
+
+// A number is written as one where that says the same.
+func TestAnAnswerHasNumbersAndTextsAndNothingThatWasNotGiven(t *testing.T) {
+	e, err := Parse(Description{SignIn: "POST /in", Token: "t", ExpiresAt: "at", ExpiresIn: "in"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, a := range map[string]Answer{
+		`{"at":1900000000,"in":90,"t":"x"}`: {Token: "x", ExpiresAt: "1900000000", Life: 90 * time.Second},
+		`{"at":"0190","t":"x"}`:             {Token: "x", ExpiresAt: "0190"},
+		`{"at":"soon","t":"x"}`:             {Token: "x", ExpiresAt: "soon"},
+	} {
+		if _, body := e.Write(a); string(body) != want {
+			t.Errorf("got %s, want %s", body, want)
+		}
 	}
 }
 

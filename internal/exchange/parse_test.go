@@ -66,6 +66,7 @@ func TestADescriptionThatCannotWorkIsAnErrorThatNamesItsField(t *testing.T) {
 		{"a placeholder outside of a string", signIn("POST /login\n\n{\"password\": {password}}"), "Protocol.SignIn: the body is no JSON"},
 		{"a placeholder behind an escape", signIn(`POST /login` + "\n\n" + `{"password": "\{password}"}`), "Protocol.SignIn: the body is no JSON"},
 		{"a form in two lines", signIn("POST /login\n\na={email}\n&b={password}"), "Protocol.SignIn: the body is no form"},
+		{"a form with a space", signIn("POST /login\n\na=b c"), "Protocol.SignIn: the body is no form"},
 		{"a form with a bad escape", signIn("POST /login\n\na=%zz"), "Protocol.SignIn: the body is no form"},
 		{"an unclosed brace in a form", signIn("POST /login\n\nemail={email&p={password}"), "Protocol.SignIn: the body has a brace that is no placeholder's"},
 		{"an unopened brace in a form", signIn("POST /login\n\nemail=email}&p={password}"), "Protocol.SignIn: the body has a brace that is no placeholder's"},
@@ -101,8 +102,11 @@ func TestADescriptionThatCannotWorkIsAnErrorThatNamesItsField(t *testing.T) {
 		{"a header without a value", send("X-Auth-Token {token}"), "Protocol.Send: each is a header"},
 		{"a line break", send("X-Auth-Token: {token}\nX-A: b"), "Protocol.Send: it has a control character"},
 		{"a cookie without a name to send", send("Cookie: {token}"), "Protocol.Send: a Cookie has a name"},
+		{"a cookie's name that is none", send("Cookie: a b={token}"), "Protocol.Send: a Cookie has a name"},
 		{"two cookies in a line", send("Cookie: a={token}; b={csrf}"), "Protocol.Send: a Cookie has a name"},
 		{"a query with a placeholder for its name", send("?{token}=1"), "Protocol.Send: what begins with ? is no part of a query"},
+		{"a query without a name", send("?={token}"), "Protocol.Send: what begins with ? is no part of a query"},
+		{"a bad escape in a query to send", send("?sid={token}%zz"), "Protocol.Send: what begins with ? is no part of a query"},
 		{"an unclosed brace in a header to send", send("X-Auth-Token: {token}", "X-CSRF: {csrf"), "Protocol.Send: the header X-Csrf has a brace that is not closed"},
 		{"an unclosed brace in a cookie", send("X-Auth-Token: {token}", "Cookie: SID={token"), "Protocol.Send: the header Cookie has a brace that is not closed"},
 		{"an unclosed brace in a query to send", send("X-Auth-Token: {token}", "?sid={token"), "Protocol.Send: what begins with ? is no part of a query"},
@@ -120,8 +124,13 @@ func TestADescriptionThatCannotWorkIsAnErrorThatNamesItsField(t *testing.T) {
 			t.Errorf("%s: got %v, want one line that begins with %q", c.name, err, c.want)
 		}
 	}
-	if _, err := Parse(rotating); err != nil {
-		t.Fatalf("the description that all of these are made of: %v", err)
+	for name, d := range map[string]Description{
+		"the description that all of these are made of":     rotating,
+		"two cookies, and a header and a query of one name": send("Cookie: A={token}", "Cookie: B={token}", "X-Sid: {token}", "?X-Sid={token}"),
+	} {
+		if _, err := Parse(d); err != nil {
+			t.Errorf("%s: got %v, want none", name, err)
+		}
 	}
 }
 
@@ -144,6 +153,27 @@ func TestTheNamesOfExtraAreComparedWithTheDescription(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("with %d names: got %q, want %q", len(extra), got, want)
+		}
+	}
+}
+
+// O2: a typo is told from another name.
+func TestANameThatIsNearlyAnotherIsATypo(t *testing.T) {
+	for _, c := range []struct {
+		name, meant string
+		typo        bool
+	}{
+		{"tennant", "tenant", true},
+		{"tenatn", "tenant", true},
+		{"Tenant", "tenant", true},
+		{"cenant", "tenant", false},
+		{"tenancy", "tenant", false},
+		{"tkoen", "token", true},
+		{"tkoenn", "token", false},
+		{"b", "a", false},
+	} {
+		if got := isTypo(c.name, c.meant); got != c.typo {
+			t.Errorf("%s for %s: a typo: got %v, want %v", c.name, c.meant, got, c.typo)
 		}
 	}
 }
@@ -173,7 +203,7 @@ func TestWhatADescriptionNeedsIsKnownFromIt(t *testing.T) {
 	type facts struct {
 		refreshAsks, logOutAsks, rotates, fixed bool
 		scheme                                  string
-		on403                                   bool
+		on403, expiry                           bool
 	}
 	simple := Description{SignIn: "POST /login\n\nu={email}", Refresh: "GET /login", LogOut: "DELETE /login", Token: "token"}
 	change := func(f func(d *Description)) Description { d := simple; f(&d); return d }
@@ -182,10 +212,12 @@ func TestWhatADescriptionNeedsIsKnownFromIt(t *testing.T) {
 		want facts
 	}{
 		"a simple one":       {simple, facts{scheme: "Bearer"}},
-		"all there may be":   {rotating, facts{rotates: true, on403: true}},
+		"all there may be":   {rotating, facts{rotates: true, on403: true, expiry: true}},
 		"a password":         {change(func(d *Description) { d.Refresh = "POST /x\nAuthorization: Basic {basic}" }), facts{refreshAsks: true, scheme: "Bearer"}},
 		"Extra":              {change(func(d *Description) { d.LogOut = "POST /x\n\n{\"client\":\"{client}\"}" }), facts{logOutAsks: true, scheme: "Bearer"}},
-		"a life":             {change(func(d *Description) { d.ExpiresIn = "2h" }), facts{fixed: true, scheme: "Bearer"}},
+		"a life":             {change(func(d *Description) { d.ExpiresIn = "2h" }), facts{fixed: true, expiry: true, scheme: "Bearer"}},
+		"a life in answers":  {change(func(d *Description) { d.ExpiresIn = "expires_in" }), facts{expiry: true, scheme: "Bearer"}},
+		"an expiry":          {change(func(d *Description) { d.ExpiresAt = "expires_at" }), facts{expiry: true, scheme: "Bearer"}},
 		"a scheme":           {change(func(d *Description) { d.Send = []string{"X-A: b", "authorization: Token {token}"} }), facts{scheme: "Token"}},
 		"no scheme":          {change(func(d *Description) { d.Send = []string{"Authorization: {token}"} }), facts{}},
 		"a scheme with more": {change(func(d *Description) { d.Send = []string{`Authorization: MediaBrowser Token="{token}"`} }), facts{}},
@@ -195,7 +227,7 @@ func TestWhatADescriptionNeedsIsKnownFromIt(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		got := facts{e.NamesCredentials(e.Refresh), e.NamesCredentials(e.LogOut), e.Rotates(), e.FixedLife() > 0, e.Scheme(), e.Rejects(403)}
+		got := facts{e.NamesCredentials(e.Refresh), e.NamesCredentials(e.LogOut), e.Rotates(), e.FixedLife() > 0, e.Scheme(), e.Rejects(403), e.TellsExpiry()}
 		if got != c.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
 		}
