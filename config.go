@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
@@ -110,6 +111,14 @@ func printableURL(s string) string {
 
 // validate finds what contradicts itself before anything is built.
 func (c *Config) validate() error {
+	for name, value := range map[string]any{"Issuer": c.Issuer, "Credentials": c.Credentials, "Cache": c.Cache} {
+		if v := reflect.ValueOf(value); (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
+			return fmt.Errorf("jwtsession: Config.%s is a %T that is nil: was an error passed over where it was made?", name, value)
+		}
+	}
+	if client, ok := c.Issuer.(*Client); ok && client.protocol == nil {
+		return errors.New("jwtsession: Config.Issuer is a Client that NewClient has not made")
+	}
 	switch {
 	case c.Issuer != nil && c.Protocol != nil:
 		return errors.New("jwtsession: Config has both an Issuer and a Protocol: one of them makes the session calls, so leave out the other")
@@ -125,11 +134,8 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// issuer returns what signs in.
-func (c *Config) issuer() (Issuer, error) {
-	if c.Issuer != nil {
-		return c.Issuer, nil
-	}
+// client returns what signs in where there is no Issuer.
+func (c *Config) client() (*Client, error) {
 	var protocol Protocol
 	if c.Protocol != nil {
 		protocol = *c.Protocol

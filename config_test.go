@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,16 +20,21 @@ func TestAConfigThatCannotWorkIsAnErrorThatSaysWhatToSet(t *testing.T) {
 	issuer := &issuerFuncs{}
 	key := bytes.Repeat([]byte("k"), 32)
 	for want, c := range map[string]Config{
-		"no Credentials":        {},
-		"e-mail address":        {Credentials: Credentials{Password: "x"}},
-		"Config.Timeout is -1s": {Credentials: canaryCredentials, Timeout: -time.Second},
-		"has 31 bytes":          {Credentials: canaryCredentials, CacheKey: key[:31]},
-		"has 0 bytes":           {Credentials: canaryCredentials, CacheKey: []byte{}},
-		"Config.CacheKey and":   {Issuer: issuer, Cache: cache.NewMemory(), Account: "worker"},
-		"and Config.Account":    {Issuer: issuer, Cache: cache.NewMemory(), CacheKey: key},
-		"has no host":           {Credentials: canaryCredentials, BaseURL: "https://"},
-		"insecure URL":          {Issuer: issuer, BaseURL: "http://api.example.com"},
-		"has a path":            {Credentials: canaryCredentials, Origins: []string{"https://files.example.com/a"}},
+		"no Credentials":                              {},
+		"e-mail address":                              {Credentials: Credentials{Password: "x"}},
+		"Config.Timeout is -1s":                       {Credentials: canaryCredentials, Timeout: -time.Second},
+		"has 31 bytes":                                {Credentials: canaryCredentials, CacheKey: key[:31]},
+		"has 0 bytes":                                 {Credentials: canaryCredentials, CacheKey: []byte{}},
+		"Config.CacheKey and":                         {Issuer: issuer, Cache: cache.NewMemory(), Account: "worker"},
+		"and Config.Account":                          {Issuer: issuer, Cache: cache.NewMemory(), CacheKey: key},
+		"has no host":                                 {Credentials: canaryCredentials, BaseURL: "https://"},
+		"insecure URL":                                {Issuer: issuer, BaseURL: "http://api.example.com"},
+		"*jwtsession.Client that is nil":              {Issuer: (*Client)(nil)},
+		"NewClient has not made":                      {Issuer: new(Client)},
+		"*jwtsession.Credentials that is nil":         {Credentials: (*Credentials)(nil)},
+		"CredentialsProviderFunc that is nil":         {Credentials: CredentialsProviderFunc(nil)},
+		"Config.Cache is a *cache.Memory that is nil": {Credentials: canaryCredentials, Cache: (*cache.Memory)(nil)},
+		"has a path":                                  {Credentials: canaryCredentials, Origins: []string{"https://files.example.com/a"}},
 	} {
 		ts, err := New(c)
 		if ts != nil || err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "jwtsession: ") {
@@ -53,6 +59,40 @@ func TestTheZeroValueOfAConfigIsAGoodOne(t *testing.T) {
 	if got, want := fmt.Sprint(ts), "jwtsession.TokenSource(api.pacerpro.com)"; got != want {
 		t.Errorf("the source is %q, want %q", got, want)
 	}
+}
+
+// A Client that a program gives as an Issuer has credentials, as any Issuer.
+func TestAClientAsAnIssuerSignsInWithItsOwnCredentials(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		own := Credentials{Email: sessiontest.Email, Password: sessiontest.Password}
+		client, err := NewClient(box.URL, own, box.Client())
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		beside := CredentialsProviderFunc(func(context.Context) (Credentials, error) {
+			asked++
+			return Credentials{Email: "beside@example.com", Password: "beside"}, nil
+		})
+		store := cache.NewMemory()
+		key := bytes.Repeat([]byte("k"), 32)
+		for name, c := range map[string]Config{
+			"alone":                      {},
+			"with a cache":               {Cache: store, CacheKey: key, Account: "clerk@example.com"},
+			"beside others":              {Credentials: beside},
+			"beside others, and a cache": {Credentials: beside, Cache: store, CacheKey: key},
+		} {
+			c.Issuer, c.BaseURL = client, box.URL
+			ts := newSourceOf(t, c)
+			if !opens(t, box, token(t, ts)) {
+				t.Errorf("%s: the token does not open the API", name)
+			}
+		}
+		expectCalls(t, box, 4, 0, 0)
+		if asked != 2 {
+			t.Errorf("the provider was asked %d times, want twice: once by each source that has it", asked)
+		}
+	})
 }
 
 // T5: Timeout bounds an operation.

@@ -66,8 +66,8 @@ func (ts *TokenSource) perform(ctx context.Context, op core.Op, w *work) core.In
 		return core.Input{}
 	case core.Create:
 		return ts.call(ctx, opCreate, Session{}, func(ctx context.Context) (Session, error) {
-			if client, ok := (*ts.issuer).(*Client); ok {
-				return client.create(ctx, w.credentials)
+			if ts.own != nil {
+				return ts.own.create(ctx, w.credentials)
 			}
 			return (*ts.issuer).Create(ctx)
 		}, w.credentials.secrets()...)
@@ -106,8 +106,8 @@ func (ts *TokenSource) ask(ctx context.Context, w *work) core.Input {
 
 // retrieve asks whoever has the credentials.
 func (ts *TokenSource) retrieve(ctx context.Context) (Credentials, error) {
-	if client, ok := (*ts.issuer).(*Client); ok {
-		return client.retrieve(ctx)
+	if ts.own != nil {
+		return ts.own.retrieve(ctx)
 	}
 	c, err := (*ts.provider).Retrieve(ctx)
 	if err != nil {

@@ -19,7 +19,7 @@ type shared struct {
 }
 
 // newShared returns nil without a cache.
-func newShared(config Config, issuer Issuer, host string) *shared {
+func newShared(config Config, own *Client, host string) *shared {
 	if config.Cache == nil {
 		return nil
 	}
@@ -27,10 +27,9 @@ func newShared(config Config, issuer Issuer, host string) *shared {
 		Sharing: &sharing.Sharing{Store: config.Cache, Host: host, Refusal: toldToOthers, Error: toldByOthers},
 		key:     bytes.Clone(config.CacheKey),
 	}
-	client, ok := issuer.(*Client)
 	switch {
-	case ok:
-		sh.place, sh.identity = client.baseURL, client.identity
+	case own != nil:
+		sh.place, sh.identity = own.baseURL, own.identity
 	case config.Credentials != nil:
 		sh.place, sh.identity = config.BaseURL+" "+config.Account, (&Client{}).identity
 	default:

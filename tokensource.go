@@ -60,7 +60,8 @@ type TokenSource struct {
 
 	config   *core.Config
 	issuer   *Issuer              // a pointer: fmt shows what an interface in a field holds, a password perhaps
-	provider *CredentialsProvider // beside an Issuer; a Client has its own
+	own      *Client              // the issuer, if it is made of Config.Credentials
+	provider *CredentialsProvider // Config.Credentials, beside an Issuer
 	sharing  *shared              // nil without a cache
 	origins  []origin.Origin
 	caller   *http.Client // Config.HTTPClient
@@ -87,9 +88,13 @@ func New(config Config) (*TokenSource, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	issuer, err := config.issuer()
-	if err != nil {
-		return nil, err
+	issuer, own := config.Issuer, (*Client)(nil)
+	if issuer == nil {
+		client, err := config.client()
+		if err != nil {
+			return nil, err
+		}
+		issuer, own = client, client
 	}
 	origins, err := config.origins()
 	if err != nil {
@@ -97,6 +102,7 @@ func New(config Config) (*TokenSource, error) {
 	}
 	ts := &TokenSource{
 		issuer:  &issuer,
+		own:     own,
 		origins: origins,
 		account: accountDomain(config.Account),
 		clock:   time.Now,
@@ -107,10 +113,10 @@ func New(config Config) (*TokenSource, error) {
 		Cache:   config.Cache != nil,
 		Asks:    config.Credentials != nil,
 	})
-	ts.sharing = newShared(config, issuer, ts.host())
+	ts.sharing = newShared(config, own, ts.host())
 	ts.state.Known = ts.sharing != nil && ts.sharing.Named()
 	ts.caller = config.HTTPClient
-	if _, own := issuer.(*Client); !own && config.Credentials != nil {
+	if own == nil && config.Credentials != nil {
 		provider := config.Credentials // alone: all of config would stay
 		ts.provider = &provider
 	}
