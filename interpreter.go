@@ -12,6 +12,7 @@ import (
 
 	"github.com/jwtsession/jwtsession/internal/core"
 	"github.com/jwtsession/jwtsession/internal/exchange"
+	"github.com/jwtsession/jwtsession/internal/lifetime"
 )
 
 // checkEvery bounds how long the timer may sleep through a suspend or a change of
@@ -263,7 +264,7 @@ func inWords(d time.Duration) string {
 // report hands an event on. mu is held.
 func (ts *TokenSource) report(e core.Event, now time.Time) {
 	out := Event{
-		Kind: eventKinds[e.Kind], Time: now.Round(0), Account: ts.account, SessionID: e.Session.ID, ExpiresAt: e.Session.Expires.Time(),
+		Kind: eventKinds[e.Kind], Time: now.Round(0), Account: ts.account, SessionID: lifetime.OfToken(e.Session.Token).ShortID(), ExpiresAt: e.Session.Expires.Time(),
 		Attempt: e.Attempt, RetryIn: e.RetryIn, Err: ts.explain(e.Err, nil, now),
 	}
 	if e.Began != 0 {

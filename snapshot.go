@@ -13,7 +13,7 @@ import (
 type snapshot struct {
 	header          string // the value of an Authorization header
 	issued, expires core.Moment
-	id              string
+	id              core.Fingerprint
 	carrier         *exchange.Carrier // what carries it, and
 	signed          *Session          // what a Signer of the program's own is given; nil, both: the header above
 }
@@ -77,7 +77,7 @@ func coreSession(s Session, issued time.Time) core.Session {
 	return core.Session{
 		Token:     s.Token,
 		State:     s.State,
-		ID:        lifetime.OfToken(s.Token).ShortID(),
+		ID:        lifetime.OfToken(s.Token).Fingerprint(),
 		Issued:    core.At(issued),
 		Expires:   core.At(s.ExpiresAt),
 		Renewable: core.At(s.RenewableUntil),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jwtsession/jwtsession/internal/core"
+	"github.com/jwtsession/jwtsession/internal/lifetime"
 )
 
 // Status is what can be said of a source at one moment, for health checks and
@@ -92,7 +93,7 @@ func (ts *TokenSource) Status() Status {
 	}
 	if s := ts.current.Load(); s != nil {
 		status.Live = s.liveAt(now)
-		status.SessionID = s.id
+		status.SessionID = lifetime.OfToken(s.token()).ShortID()
 		status.ExpiresAt = s.expiry()
 	}
 	return status

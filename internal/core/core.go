@@ -101,13 +101,13 @@ import (
 // Session is what a server issued, and until when it is of use.
 type Session struct {
 	Token, State string
-	ID           string // what it shares with others that end along with it; "": nothing
-	Issued       Moment // when its life began for us, at the latest
-	Expires      Moment // zero: unknown
-	Renewable    Moment // a refresh may work until then, although it has expired; zero: it may not
-	Ended        bool   // a refresh leads nowhere
-	Shared       bool   // others may have it, too: its State is used under the lease only (O3)
-	Unstored     bool   // … or not: the store took it with an error, and may not have it
+	ID           Fingerprint // of what it shares with others that end along with it; zero: nothing
+	Issued       Moment      // when its life began for us, at the latest
+	Expires      Moment      // zero: unknown
+	Renewable    Moment      // a refresh may work until then, although it has expired; zero: it may not
+	Ended        bool        // a refresh leads nowhere
+	Shared       bool        // others may have it, too: its State is used under the lease only (O3)
+	Unstored     bool        // … or not: the store took it with an error, and may not have it
 }
 
 func (s Session) live(now Moment) bool {
@@ -132,7 +132,8 @@ const (
 	Over                 // the server has judged: kept to be recognised if a cache brings it back
 )
 
-// Fingerprint tells the few credentials apart that a source meets.
+// Fingerprint tells apart the few credentials that a source meets, and those of
+// its sessions that end together.
 type Fingerprint [8]byte
 
 // Config is what does not change in a source's life.

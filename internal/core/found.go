@@ -72,7 +72,7 @@ func (m *step) adopt(found Session) {
 	if (older || m.in.Doubtful) && m.held(m.now) {
 		return
 	}
-	related := found.ID != "" && found.ID == m.Held.ID
+	related := found.ID != (Fingerprint{}) && found.ID == m.Held.ID
 	switch {
 	case m.Trust == Over && (related || found.Issued < m.NotBefore):
 		// what has been refused tells of it as well

@@ -7,7 +7,7 @@ import (
 
 // C1, T6, T11: which session of a cache takes the place of the one that is held.
 func TestWhatACacheHasIsTakenOverIfItIsNewer(t *testing.T) {
-	held := Session{Token: "held", ID: "user", Issued: noon.Add(-10 * time.Minute), Expires: noon.Add(50 * time.Minute)}
+	held := Session{Token: "held", ID: Fingerprint{1}, Issued: noon.Add(-10 * time.Minute), Expires: noon.Add(50 * time.Minute)}
 	found := Session{Token: "found", Issued: noon.Add(-time.Minute), Expires: noon.Add(59 * time.Minute)}
 	change := func(f func(*Session)) Session { s := found; f(&s); return s }
 	prolonged := held
@@ -32,11 +32,11 @@ func TestWhatACacheHasIsTakenOverIfItIsNewer(t *testing.T) {
 		{"a newer one in the place of what is doubted", Doubted, 0, found, Good, "found"},
 		{"an older one in the place of what is doubted", Doubted, 0, change(func(s *Session) { s.Issued = held.Issued - 1 }), Doubted, "held"},
 		{"one of the same moment in the place of what is doubted", Doubted, 0, change(func(s *Session) { s.Issued = held.Issued }), Good, "found"},
-		{"one that ends with what is doubted", Doubted, 0, change(func(s *Session) { s.ID = "user" }), Doubted, "found"},
-		{"another's in the place of what is doubted", Doubted, 0, change(func(s *Session) { s.ID = "another" }), Good, "found"},
+		{"one that ends with what is doubted", Doubted, 0, change(func(s *Session) { s.ID = Fingerprint{1} }), Doubted, "found"},
+		{"another's in the place of what is doubted", Doubted, 0, change(func(s *Session) { s.ID = Fingerprint{2} }), Good, "found"},
 		{"one from before a rejection", Doubted, found.Issued + 1, found, Suspect, "found"},
 
-		{"one that ended with what was refused", Over, 0, change(func(s *Session) { s.ID = "user" }), Over, "held"},
+		{"one that ended with what was refused", Over, 0, change(func(s *Session) { s.ID = Fingerprint{1} }), Over, "held"},
 		{"one from before what was refused", Over, found.Issued + 1, found, Over, "held"},
 		{"a newer one than what was refused", Over, 0, found, Good, "found"},
 

@@ -141,7 +141,7 @@ func (x *explorer) forget(w *world) {
 		if s.State != "" {
 			s.State = kept[n]
 		}
-		if s.ID != "" {
+		if s.ID != (Fingerprint{}) {
 			s.ID = common[all[n].epoch]
 		}
 	}

@@ -7,8 +7,8 @@ import (
 
 // T11, T12: of which sessions a 401 tells.
 func TestARejectionDoubtsTheSessionThatItTellsOfAndNoOther(t *testing.T) {
-	held := Session{Token: "held", ID: "user", Issued: noon.Add(-10 * time.Minute), Expires: noon.Add(50 * time.Minute)}
-	related := Session{Token: "older", ID: "user", Issued: noon.Add(-20 * time.Minute), Expires: noon.Add(40 * time.Minute)}
+	held := Session{Token: "held", ID: Fingerprint{1}, Issued: noon.Add(-10 * time.Minute), Expires: noon.Add(50 * time.Minute)}
+	related := Session{Token: "older", ID: Fingerprint{1}, Issued: noon.Add(-20 * time.Minute), Expires: noon.Add(40 * time.Minute)}
 	change := func(s Session, f func(*Session)) Session { f(&s); return s }
 	good := State{Held: held, Trust: Good}
 	with := func(f func(*State)) State { s := good; f(&s); return s }
@@ -20,9 +20,9 @@ func TestARejectionDoubtsTheSessionThatItTellsOfAndNoOther(t *testing.T) {
 	}{
 		{"the one that is held", good, held, true},
 		{"an older one that ended along with it", good, related, true},
-		{"one of no relation", good, change(related, func(s *Session) { s.ID = "" }), false},
-		{"one of no relation to one of none", with(func(s *State) { s.Held.ID = "" }), change(related, func(s *Session) { s.ID = "" }), false},
-		{"another's", good, change(related, func(s *Session) { s.ID = "another" }), false},
+		{"one of no relation", good, change(related, func(s *Session) { s.ID = Fingerprint{} }), false},
+		{"one of no relation to one of none", with(func(s *State) { s.Held.ID = Fingerprint{} }), change(related, func(s *Session) { s.ID = Fingerprint{} }), false},
+		{"another's", good, change(related, func(s *Session) { s.ID = Fingerprint{2} }), false},
 		{"an older one, known to have been rejected", with(func(s *State) { s.NotBefore = related.Issued + 1 }), related, false},
 		{"an older one, issued just when that was", with(func(s *State) { s.NotBefore = related.Issued }), related, true},
 		{"an older one that has expired", good, change(related, func(s *Session) { s.Expires = noon }), false},

@@ -120,7 +120,7 @@ func (m *step) reject() {
 	if m.Closed || m.Trust != Good || !m.Held.live(m.now) {
 		return
 	}
-	if told.Token != m.Held.Token && (told.ID == "" || told.ID != m.Held.ID || told.Issued < m.NotBefore || !told.live(m.now)) {
+	if told.Token != m.Held.Token && (told.ID == (Fingerprint{}) || told.ID != m.Held.ID || told.Issued < m.NotBefore || !told.live(m.now)) {
 		return
 	}
 	m.Trust = Doubted

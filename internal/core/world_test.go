@@ -17,7 +17,7 @@ const (
 var (
 	tokens = [most]string{"t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7"}
 	kept   = [most]string{"s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"}
-	common = [most]string{"e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7"}
+	common = [most]Fingerprint{{1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}}
 )
 
 // number is which of the tokens this is: -1 for none.

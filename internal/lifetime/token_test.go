@@ -98,3 +98,16 @@ func FuzzTheExpiryOfAToken(f *testing.F) {
 		}
 	})
 }
+
+// C1, T11: what ends together shares the whole of its jti.
+func TestTheFingerprintOfATokenIsOfItsWholeJTI(t *testing.T) {
+	of := func(jti string) [8]byte { return Claims{ID: jti}.Fingerprint() }
+	if of("") != [8]byte{} {
+		t.Errorf("without a jti: got %x, want zeros", of(""))
+	}
+	// Of version 7 (RFC 9562), and of the same minute.
+	one, other := of("0197f6a1-5d3c-7000-8000-000000000001"), of("0197f6a1-6e4d-7000-8000-000000000002")
+	if one == other || one == [8]byte{} || one != of("0197f6a1-5d3c-7000-8000-000000000001") {
+		t.Errorf("got %x and %x, want two that differ, and the same for the same jti", one, other)
+	}
+}

@@ -158,7 +158,7 @@ func (sh *Sharing) open(e cache.Entry, now time.Time) (found, error) {
 }
 
 func (r *sessionRecord) session(ttl time.Duration, now time.Time) core.Session {
-	s := core.Session{Token: r.Token, State: r.State, ID: lifetime.OfToken(r.Token).ShortID(), Ended: r.Ended}
+	s := core.Session{Token: r.Token, State: r.State, ID: lifetime.OfToken(r.Token).Fingerprint(), Ended: r.Ended}
 	at := core.At(now)
 	s.Issued = at
 	if r.Life > 0 {
