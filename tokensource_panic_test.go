@@ -3,11 +3,17 @@ package jwtsession
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/url"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jwtsession/jwtsession/cache"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -120,4 +126,95 @@ func TestAnIssuerThatPanicsOnceIsAskedAgainByTheNextCaller(t *testing.T) {
 		}
 		token(t, ts)
 	})
+}
+
+// oddError panics when it is asked, or wraps itself.
+type oddError struct{ panics, wraps bool }
+
+func (e *oddError) Error() string { return "odd" }
+func (e *oddError) Is(error) bool {
+	if e.panics {
+		panic("Is")
+	}
+	return false
+}
+func (e *oddError) Unwrap() error {
+	if e.wraps {
+		return e
+	}
+	return nil
+}
+
+// C9, T15: an error is the program's own code, too. Each of these would end the
+// process, or hang it, when it is asked what it is.
+func TestAnErrorThatCannotBeAskedIsContained(t *testing.T) {
+	for name, odd := range map[string]error{
+		"a nil of package net": (*net.OpError)(nil), "a nil of package fs": (*fs.PathError)(nil), "a nil of ours": (*APIError)(nil),
+		"a nil of ours, wrapped": fmt.Errorf("wrapped: %w", (*APIError)(nil)), "two, one of them nil": errors.Join(io.EOF, (*url.Error)(nil)),
+		"one that panics": &oddError{panics: true}, "one that wraps itself": &oddError{wraps: true},
+	} {
+		provider := CredentialsProviderFunc(func(context.Context) (Credentials, error) { return Credentials{}, odd })
+		issuer := &issuerFuncs{create: func(context.Context) (Session, error) { return Session{}, odd }}
+		for from, c := range map[string]Config{"a provider": {Credentials: provider}, "an issuer": {Issuer: issuer}} {
+			if _, err := newSourceOf(t, c).Token(); err == nil || !strings.Contains(err.Error(), "a callback failed: it panicked") {
+				t.Errorf("%s, from %s: got %v, want an error that says that a callback panicked", name, from, err)
+			}
+		}
+		inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+			for call, store := range map[string]oddStore{
+				"Load": {load: odd}, "Lock": {lock: odd}, "Loaded": {loaded: odd}, "Store": {store: odd}, "no lease": {none: true}, "a lease that panics": {panics: true},
+			} {
+				store.Memory = cache.NewMemory()
+				ts := newSource(t, box, func(c *Config) { c.Cache = store })
+				token(t, ts)
+				if err := ts.Revoke(t.Context()); err != nil {
+					t.Errorf("%s, from %s of a store: got %v from Revoke, want none", name, call, err)
+				}
+			}
+		})
+	}
+}
+
+// oddStore is a store that fails in its own way.
+type oddStore struct {
+	*cache.Memory
+	load, lock, loaded, store error
+	none, panics              bool
+}
+
+func (s oddStore) Load(ctx context.Context, key string) (cache.Entry, error) {
+	if s.load != nil {
+		return cache.Entry{}, s.load
+	}
+	return s.Memory.Load(ctx, key)
+}
+
+func (s oddStore) Lock(ctx context.Context, key string) (cache.Lease, error) {
+	if s.none || s.lock != nil {
+		return nil, s.lock
+	}
+	lease, err := s.Memory.Lock(ctx, key)
+	return oddLease{lease, s}, err
+}
+
+type oddLease struct {
+	cache.Lease
+	of oddStore
+}
+
+func (l oddLease) Loaded() (cache.Entry, error) {
+	if l.of.panics {
+		panic("Loaded")
+	}
+	if l.of.loaded != nil {
+		return cache.Entry{}, l.of.loaded
+	}
+	return cache.Entry{}, cache.ErrMiss
+}
+
+func (l oddLease) Store(ctx context.Context, e cache.Entry) error {
+	if l.of.store != nil {
+		return l.of.store
+	}
+	return l.Lease.Store(ctx, e)
 }

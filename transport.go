@@ -321,7 +321,7 @@ type replay struct {
 
 func (r *replay) read() {
 	defer close(r.isRead)
-	kept, err := io.ReadAll(io.LimitReader(r.body, longestRejection))
+	kept, err := contained.Call(func() ([]byte, error) { return io.ReadAll(io.LimitReader(r.body, longestRejection)) })
 	if err == nil && len(kept) == longestRejection {
 		r.content = io.MultiReader(bytes.NewReader(kept), r.body)
 		return
@@ -329,7 +329,7 @@ func (r *replay) read() {
 	if err == nil {
 		err = io.EOF
 	}
-	r.Close()
+	contained.Call(func() (struct{}, error) { return struct{}{}, r.Close() })
 	r.content = io.MultiReader(bytes.NewReader(kept), failing{err})
 }
 

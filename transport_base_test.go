@@ -29,6 +29,24 @@ func TestA401WithoutABodyIsA401(t *testing.T) {
 	res.Body.Close()
 }
 
+// brokenBody panics when it is read or closed.
+type brokenBody struct{}
+
+func (brokenBody) Read([]byte) (int, error) { panic("Read") }
+func (brokenBody) Close() error             { panic("Close") }
+
+// T15: it is read in a goroutine of ours, where a panic would end the program.
+func TestA401WhoseBodyPanicsIsA401(t *testing.T) {
+	ts := newSourceOf(t, Config{Issuer: &issuerFuncs{}, BaseURL: "https://api.example.com"})
+	client := throughBase(t, ts, func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusUnauthorized, Body: brokenBody{}, Request: req}, nil
+	})
+	res, err := client.Get("https://api.example.com/me")
+	if err != nil || res.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("got %v, %v; want the 401", res, err)
+	}
+}
+
 func TestABaseThatReturnsNothingIsAnErrorAndNoPanic(t *testing.T) {
 	ts := newSourceOf(t, Config{Issuer: &issuerFuncs{}, BaseURL: "https://api.example.com"})
 	client := throughBase(t, ts, func(*http.Request) (*http.Response, error) { return nil, nil })

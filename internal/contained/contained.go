@@ -47,7 +47,8 @@ func Panicked(cause any) *Fault {
 }
 
 // Call calls f and returns what f does, or the zero value and a *[Fault] if f
-// panics.
+// panics, or its error does when it is asked what it is: a nil pointer behind an
+// error, for instance.
 func Call[T any](f func() (T, error)) (value T, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -55,7 +56,44 @@ func Call[T any](f func() (T, error)) (value T, err error) {
 			value, err = none, Panicked(cause)
 		}
 	}()
-	return f()
+	value, err = f()
+	ask(err, 0)
+	return value, err
+}
+
+// deepest is how many errors one may wrap, one in the other: what wraps itself has
+// no end.
+const deepest = 100
+
+// ask calls what errors.Is, errors.As and the library will call of an error.
+func ask(err error, depth int) {
+	if err == nil {
+		return
+	}
+	if depth == deepest {
+		panic(fmt.Sprintf("an error wraps more than %d others", deepest))
+	}
+	_ = err.Error()
+	if own, ok := err.(interface{ Is(error) bool }); ok {
+		own.Is(context.Canceled)
+	}
+	if own, ok := err.(interface{ As(any) bool }); ok {
+		own.As(new(*Fault))
+	}
+	if own, ok := err.(interface{ Timeout() bool }); ok {
+		own.Timeout()
+	}
+	if own, ok := err.(interface{ WasSent() bool }); ok {
+		own.WasSent()
+	}
+	switch wrapping := err.(type) {
+	case interface{ Unwrap() error }:
+		ask(wrapping.Unwrap(), depth+1)
+	case interface{ Unwrap() []error }:
+		for _, each := range wrapping.Unwrap() {
+			ask(each, depth+1)
+		}
+	}
 }
 
 // Within makes a call in a goroutine of its own, and is a *[Fault] if the call

@@ -106,7 +106,11 @@ func (sh *Sharing) Lock(ctx context.Context, clock func() time.Time) (cache.Leas
 	})
 	defer first.Stop()
 	lease, err := contained.Within(waiting, 0, Unlock, func(ctx context.Context) (cache.Lease, error) {
-		return store.Lock(ctx, name)
+		lease, err := store.Lock(ctx, name)
+		if lease == nil && err == nil {
+			err = errors.New("the store returned none")
+		}
+		return lease, err
 	})
 	if err != nil {
 		select {
@@ -119,7 +123,7 @@ func (sh *Sharing) Lock(ctx context.Context, clock func() time.Time) (cache.Leas
 		return nil, core.Input{Outcome: core.Away, Err: sh.withoutCache("take the lease", err)}
 	}
 	if loaded, ok := lease.(cache.LoadedLease); ok {
-		entry, err := loaded.Loaded()
+		entry, err := contained.Call(loaded.Loaded)
 		return lease, sh.examine(clock(), entry, err)
 	}
 	read, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestLoad)
@@ -207,7 +211,7 @@ func (sh *Sharing) Write(ctx context.Context, lease cache.Lease, op core.Op, now
 
 // Remove deletes the entry of a session that was revoked.
 func (sh *Sharing) Remove(ctx context.Context, lease cache.Lease) core.Input {
-	return sh.stored("delete the entry", ctx, lease.Delete)
+	return sh.stored("delete the entry", ctx, func(ctx context.Context) error { return lease.Delete(ctx) })
 }
 
 func (sh *Sharing) stored(what string, ctx context.Context, call func(context.Context) error) core.Input {
