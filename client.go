@@ -1,7 +1,9 @@
 package jwtsession
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -118,7 +120,10 @@ func (c *Client) Revoke(ctx context.Context, s Session) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.call(ctx, opRevoke, c.protocol.LogOut, s, credentials)
+	answer, err := c.call(ctx, opRevoke, c.protocol.LogOut, s, credentials)
+	if text := bytes.TrimSpace(answer.body); err == nil && len(text) > 0 && exchange.IsPage(answer.header) && !json.Valid(text) {
+		err = &unusableError{c.fail(opRevoke, fmt.Errorf("the answer (%d bytes of HTML) is a page for people, and judges nothing", len(answer.body))), false}
+	}
 	return err
 }
 

@@ -188,10 +188,11 @@ func TestTheCredentialsArriveUnchanged(t *testing.T) {
 // S1: the API answers a revocation with {} or nothing, 200 or 204.
 func TestEveryAnswerThatARevocationMayGetIsASuccess(t *testing.T) {
 	for _, answer := range []struct {
-		status int
-		body   string
-	}{{200, "{}"}, {200, ""}, {204, ""}} {
+		status     int
+		body, kind string
+	}{{200, "{}", ""}, {200, "", ""}, {204, "", ""}, {200, "OK", "text/plain"}, {200, "", "text/html"}, {200, "{}", "text/html"}} {
 		client := newClient(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", answer.kind)
 			w.WriteHeader(answer.status)
 			io.WriteString(w, answer.body)
 		})
@@ -199,6 +200,26 @@ func TestEveryAnswerThatARevocationMayGetIsASuccess(t *testing.T) {
 			t.Errorf("%d with %q: got %v, want nil", answer.status, answer.body, err)
 		}
 	}
+}
+
+// T8: the network may answer in the place of the API, and the token is good then.
+func TestAPageForPeopleIsNoRevocation(t *testing.T) {
+	page := &sessiontest.Fault{Status: http.StatusOK, Body: "<html>Welcome to our network</html>", ContentType: "text/html; charset=utf-8"}
+	inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+		ts := newSource(t, box)
+		before := token(t, ts)
+		box.Inject(sessiontest.OpRevoke, 1, *page)
+		if err := ts.Revoke(t.Context()); err == nil || !strings.Contains(err.Error(), "a page for people") {
+			t.Errorf("got %v, want an error that says that the answer is a page for people", err)
+		}
+		if got := token(t, ts); got != before || !opens(t, box, got) {
+			t.Error("after a log-out that nobody has judged: got another token, want the one that lives")
+		}
+		revoke(t, ts)
+		if opens(t, box, before) {
+			t.Error("after the second log-out the token opens the API still")
+		}
+	})
 }
 
 // S2: net/http would send the password along with a 307 or a 308.

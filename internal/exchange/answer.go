@@ -134,7 +134,7 @@ func (r *reader) parse(token path) error {
 		decoder.UseNumber()
 		decoder.Decode(&r.json)
 	}
-	if kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type")); kind == "text/html" && token.kind != "json" {
+	if token.kind != "json" && IsPage(r.header) {
 		return ErrNoSession
 	}
 	if token.kind == "json" {
@@ -143,6 +143,13 @@ func (r *reader) parse(token path) error {
 		}
 	}
 	return nil
+}
+
+// IsPage reports whether an answer is made for people: of a proxy, or of a network
+// that wants to be paid first.
+func IsPage(header http.Header) bool {
+	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	return kind == "text/html"
 }
 
 // step goes one step into JSON. It reports whether there could be such a step at
