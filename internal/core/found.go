@@ -74,9 +74,9 @@ func (m *step) adopt(found Session) {
 	}
 	related := found.ID != (Fingerprint{}) && found.ID == m.Held.ID
 	switch {
-	case m.Trust == Over && (related || found.Issued < m.NotBefore):
+	case m.Trust == Over && found.Issued < m.NotBefore:
 		// what has been refused tells of it as well
-	case found.Issued < m.NotBefore, m.in.Doubtful, related && m.Trust == Suspect:
+	case found.Issued < m.NotBefore, m.in.Doubtful, related && (m.Trust == Suspect || m.Trust == Over):
 		m.hold(found, Suspect)
 	case related && m.Trust == Doubted, found.live(m.now) && found.nearItsEnd(m.now):
 		m.hold(found, Doubted)

@@ -30,7 +30,7 @@ const (
 	LongestLockout = 15 * time.Minute
 
 	// mostRemembered bounds how many refusals and notices are remembered.
-	mostRemembered = 8
+	mostRemembered = 64
 
 	// ladderTime is how long an answer to a rejection counts (T12).
 	ladderTime = time.Minute

@@ -33,9 +33,9 @@ func Read(value any) time.Time {
 		number = strconv.FormatFloat(value, 'f', -1, 64)
 	}
 	if at := unix(number, 1); !at.IsZero() {
-		return at
+		return stated(at)
 	}
-	return unix(number, 1000) // as seconds it is after the year 9999, or nothing
+	return stated(unix(number, 1000)) // as seconds it is after the year 9999, or nothing
 }
 
 // Parse reads an expiry as a text: RFC 3339, and what other writers of ISO 8601
@@ -52,7 +52,7 @@ func Parse(text string) time.Time {
 	for _, layout := range layouts {
 		at, err := time.Parse(layout, text)
 		if err == nil && valid(at) {
-			return at.UTC()
+			return stated(at.UTC())
 		}
 	}
 	return time.Time{}
@@ -73,6 +73,15 @@ func Earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// stated leaves out an expiry of 1970: nobody's session ended then, and the epoch
+// in a zone of its own, or a life in the place of an expiry, is in that year.
+func stated(at time.Time) time.Time {
+	if at.Year() <= 1970 {
+		return time.Time{}
+	}
+	return at
 }
 
 func valid(at time.Time) bool { return at.Unix() > 0 && at.Unix() <= Latest }

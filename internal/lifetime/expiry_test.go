@@ -19,7 +19,7 @@ func TestExpiresAtIsReadInWhateverFormOfISO8601(t *testing.T) {
 		"2017-07-17T23:43:13.5Z": fraction(500 * time.Millisecond), "2017-07-17T23:43:13.000Z": at, "2017-07-17 23:43:13.123456 +0000": fraction(123456 * time.Microsecond),
 		"2017-07-17T23:43:13.123456789": fraction(123456789), "2017-07-17T23:43:13,5Z": fraction(500 * time.Millisecond), "2017-07-17T23:43:13.1234567891+0000": fraction(123456789),
 		"9999-12-31T23:59:59Z":      time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
-		"9999-12-31T23:59:59-01:00": none, "0001-01-01T00:00:00Z": none, "1970-01-01T00:00:00Z": none, "1969-12-31T23:59:59Z": none,
+		"9999-12-31T23:59:59-01:00": none, "0001-01-01T00:00:00Z": none, "1970-01-01T00:00:00Z": none, "1970-01-01T05:00:00Z": none, "1970-12-31T23:59:59Z": none, "1971-01-01T00:00:00Z": time.Unix(31536000, 0), "1969-12-31T23:59:59Z": none,
 		"": none, "soon": none, "1500334993": none, "2017-07-17": none, "2017-07-17T23:43": none, "2017-13-17T23:43:13Z": none, "2017-02-30T23:43:13Z": none,
 		"2017-07-17T25:43:13Z": none, "2017-07-17T23:43:13+25:00": none, "2017-07-17T23:43:13 EST": none, "20170717T234313Z": none, "Mon, 17 Jul 2017 23:43:13 GMT": none,
 		"2017-07-17T23:43:13ZZ": none, "+12017-07-17T23:43:13Z": none,
@@ -45,7 +45,7 @@ func TestAnExpiryIsReadAsATextOrANumber(t *testing.T) {
 		{json.Number("1500334993000"), at}, {json.Number("1500334993500"), half}, {json.Number("1.5003349935e12"), half}, {float64(1500334993500), half}, {"1500334993500", half},
 		{json.Number("253402300799"), time.Unix(Latest, 0)}, {json.Number("253402300800"), time.Unix(253402300, 800e6)}, {json.Number("253402300799999"), time.Unix(Latest, 999e6)},
 		{json.Number("253402300800000"), none}, {json.Number("1500334993000000"), none}, {json.Number("9223372036854775807"), none}, {json.Number("9223372036854775808"), none}, {json.Number("1e400"), none}, {1e300, none}, {-1e300, none},
-		{json.Number("0"), none}, {json.Number("-1"), none}, {json.Number("-1500334993000"), none}, {json.Number("0.5"), none}, {float64(0), none}, {"0", none}, {"-1", none},
+		{json.Number("3600"), none}, {json.Number("31535999"), none}, {json.Number("31536000"), time.Unix(31536000, 0)}, {json.Number("0"), none}, {json.Number("-1"), none}, {json.Number("-1500334993000"), none}, {json.Number("0.5"), none}, {float64(0), none}, {"0", none}, {"-1", none},
 		{nil, none}, {true, none}, {"", none}, {"never", none}, {"NaN", none}, {"Infinity", none}, {[]any{json.Number("1500334993")}, none}, {map[string]any{}, none}, {json.Number(""), none},
 	} {
 		if got := Read(c.value); !got.Equal(c.want) || got.IsZero() != c.want.IsZero() {
