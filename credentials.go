@@ -28,7 +28,8 @@ import (
 // Retrieve method in place of them, a function that prints as an address.
 type Credentials struct {
 	// Email is the e-mail address, or whatever else names the account. In logs it
-	// is what follows the @, or the whole if there is none.
+	// is its domain. What has none is left out: somebody may have put a password
+	// there.
 	Email string
 
 	Password string
