@@ -165,7 +165,7 @@ func (c *Config) origins() ([]origin.Origin, error) {
 	for _, s := range c.Origins {
 		further, err := origin.Parse(s)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w (in Config.Origins)", err)
 		}
 		all = append(all, further)
 	}

@@ -34,12 +34,20 @@ func TestAConfigThatCannotWorkIsAnErrorThatSaysWhatToSet(t *testing.T) {
 		"*jwtsession.Credentials that is nil":         {Credentials: (*Credentials)(nil)},
 		"CredentialsProviderFunc that is nil":         {Credentials: CredentialsProviderFunc(nil)},
 		"Config.Cache is a *cache.Memory that is nil": {Credentials: canaryCredentials, Cache: (*cache.Memory)(nil)},
+		"the port in the URL":                         {Credentials: canaryCredentials, BaseURL: "https://api.example.com:65536"},
+		"(in Config.Origins)":                         {Credentials: canaryCredentials, Origins: []string{"files.example.com"}},
 		"has a path":                                  {Credentials: canaryCredentials, Origins: []string{"https://files.example.com/a"}},
 	} {
 		ts, err := New(c)
 		if ts != nil || err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "jwtsession: ") {
 			t.Errorf("got %v, want an error that says %q", err, want)
 		}
+	}
+}
+
+func TestASourceThatNewHasNotMadeCanBePrinted(t *testing.T) {
+	if got, want := fmt.Sprint(&TokenSource{}), "jwtsession.TokenSource()"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

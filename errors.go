@@ -203,7 +203,7 @@ func redirectTarget(res *http.Response) string {
 // Error says what was tried, where, what came back and what may help.
 func (e *APIError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "jwtsession: %s at %s: %d %s", operation(e.Op), e.Host, e.StatusCode, http.StatusText(e.StatusCode))
+	fmt.Fprintf(&b, "jwtsession: %s at %s: %d %s", operation(e.Op), cmp.Or(e.Host, "an unknown host"), e.StatusCode, http.StatusText(e.StatusCode))
 	if e.Message != "" {
 		fmt.Fprintf(&b, ": %q", e.Message)
 	}

@@ -325,6 +325,9 @@ func (ts *TokenSource) at() string {
 func (ts *TokenSource) String() string { return "jwtsession.TokenSource(" + ts.host() + ")" }
 
 func (ts *TokenSource) host() string {
+	if ts.issuer == nil {
+		return "" // of no New
+	}
 	if client, ok := (*ts.issuer).(*Client); ok {
 		return client.host()
 	}

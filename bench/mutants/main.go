@@ -25,12 +25,12 @@ import (
 	"time"
 )
 
-// slow are tests of the root package that start processes or go on for long, and
-// those that are about documents.
-const slow = "Processes|ALogOutInOneProcess|README|AProgramThatImports|RandomHistories|TheRules|Example"
+// others are tests that start processes or go on for long, and those that are about
+// documents, or about what the code imports: a mutant imports more.
+const others = "Processes|ALogOutInOneProcess|README|AProgramThatImports|ImportsNothing|RandomHistories|TheRules|Example"
 
 func main() {
-	skip := flag.String("skip", slow, "the tests of the root package that judge nothing, as a regular expression")
+	skip := flag.String("skip", others, "the tests that judge nothing, as a regular expression")
 	workers := flag.Int("workers", 2, "how many mutants are tried at once")
 	patience := flag.Duration("patience", time.Minute, "how long a mutant's tests may take: one that hangs is killed")
 	flag.Parse()
@@ -155,11 +155,7 @@ func (t *trial) all(mutants []mutant, workers int) (lived []mutant, hung int) {
 func (t *trial) kills(p string, mutant int) (killed, hung bool, output []byte) {
 	ctx, cancel := context.WithTimeout(context.Background(), t.patience)
 	defer cancel()
-	args := []string{"-test.failfast"}
-	if filepath.Clean(p) == "." {
-		args = append(args, "-test.skip", t.skip)
-	}
-	tests := exec.CommandContext(ctx, t.binary(p), args...)
+	tests := exec.CommandContext(ctx, t.binary(p), "-test.failfast", "-test.skip", t.skip)
 	tests.Dir = filepath.Join(t.place, p)
 	tests.Env = append(os.Environ(), chosen+"="+strconv.Itoa(mutant))
 	tests.WaitDelay = time.Second

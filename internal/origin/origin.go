@@ -5,12 +5,14 @@ package origin
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -135,7 +137,10 @@ func ParseURL(s string) (*url.URL, error) {
 		return nil, fmt.Errorf("jwtsession: the URL of the API has no host: give one like %s", example)
 	}
 	host, err := readHost(u.Hostname())
+	port, portErr := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16)
 	switch {
+	case portErr != nil, port == 0:
+		return nil, fmt.Errorf("jwtsession: the port in the URL of the API at %s is none: they go from 1 to 65535", u.Host)
 	case err != nil:
 		return nil, fmt.Errorf("jwtsession: %q in the URL of the API is no host: give one like %s", u.Hostname(), example)
 	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(host)):
