@@ -38,6 +38,7 @@ func TestWhatACacheHasIsTakenOverIfItIsNewer(t *testing.T) {
 
 		{"one that may have ended with what was refused", Over, 0, change(func(s *Session) { s.ID = Fingerprint{1} }), Suspect, "found"},
 		{"one from before what was refused", Over, found.Issued + 1, found, Over, "held"},
+		{"one from then on", Over, found.Issued, found, Good, "found"},
 		{"a newer one than what was refused", Over, 0, found, Good, "found"},
 
 		{"the same, prolonged", Good, 0, prolonged, Good, "held"},

@@ -110,10 +110,9 @@ func (m *step) answered(done Op) Op {
 		m.in.Session = m.in.Session.issuedBy(m.now)
 		return m.brought(done)
 	}
-	same := done.Session.Token == m.Held.Token
 	usedUp := m.in.Outcome == Lost || m.in.Outcome == Cancelled // and nobody has what came of it
 	switch {
-	case renews && same && m.Held.State != "" && usedUp:
+	case renews && m.Held.State != "" && usedUp:
 		m.Held.Ended = true
 		if !m.Closed {
 			m.attemptFailed(failure, done, 0)
@@ -125,7 +124,7 @@ func (m *step) answered(done Op) Op {
 		return m.tell(false)
 	case m.Closed, m.in.Outcome == Cancelled:
 		return Op{}
-	case renews && same && m.in.Outcome == Refused:
+	case renews && m.in.Outcome == Refused:
 		m.attemptFailed(failure, done, 0)
 		// The sign-in that follows is another operation.
 		m.Way.Until = max(m.Way.Until, m.now.Add(m.attempt()))

@@ -70,6 +70,11 @@ func TestALogOutEndsWhatWasIssuedUntilThen(t *testing.T) {
 	if s, e := leave(State{Held: live, Trust: Good, Way: way}, Input{Outcome: Gone, Err: errRefused}); s.NotBefore != live.Issued+1 || e.Begin.Session.Token != "newer" {
 		t.Errorf("a 401, and there is a newer one: got NotBefore %d after its issue, %q next; want 1, and the newer one", s.NotBefore-live.Issued, e.Begin.Session.Token)
 	}
+	leased := during(Delete, live)
+	leased.Found, leased.Leased = newer, true
+	if _, e := leave(State{Held: live, Trust: Good, Way: leased}, Input{Outcome: Gone, Err: errRefused}); e.Begin.Kind != Delete || e.Begin.Session.Token != "newer" {
+		t.Errorf("a 401, and there is a newer one, leased: got %q of %q next, want the newer one to be deleted", e.Begin.Kind, e.Begin.Session.Token)
+	}
 	s, e := leave(State{Held: live, Trust: Good, Failures: 1, Way: during(Delete, live)}, Input{Outcome: Away, Err: errAway})
 	if e.Begin.Kind != Sleep || s.Way.After != noon.Add(2*second) {
 		t.Errorf("the second failure: got %q until %v from now, want another attempt after 2s", e.Begin.Kind, s.Way.After.Sub(noon))

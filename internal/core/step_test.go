@@ -112,6 +112,7 @@ func TestWhatIsNextIsTheFirstLineThatApplies(t *testing.T) {
 			name:  "doubted, and the pause is over",
 			state: State{Held: live, Trust: Doubted, Due: noon + 1, Rung: Twice, RungSince: noon.Add(-time.Minute)}, in: Input{Kind: Want}, begins: Refresh, of: "live", trust: Doubted,
 		},
+		{name: "good and due, and rejections have been answered twice", state: State{Held: live, Trust: Good, Due: noon, Rung: Twice, RungSince: noon.Add(-time.Second)}, in: Input{Kind: Tick}, begins: Refresh, of: "live", trust: Good},
 		{name: "an outage, the session lives", state: State{Held: live, Trust: Good, Due: noon, Outage: outage}, in: Input{Kind: Tick}, trust: Good, check: func(t *testing.T, s State) {
 			if s.Due != outage.Until {
 				t.Errorf("expected it to be due at the end of the outage, got %v before", outage.Until.Sub(s.Due))
@@ -211,6 +212,7 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 		{name: "lost, with a State", state: State{Held: rotate, Trust: Good, Way: during(Refresh, rotate)}, in: Input{Kind: Done, Outcome: Lost, Err: errAway}, begins: Create, trust: Good, check: ended},
 		{name: "lost, with a State, leased", cache: true, state: State{Held: rotate, Trust: Good, Known: true, Way: leased(Refresh, rotate)}, in: Input{Kind: Done, Outcome: Lost, Err: errAway}, begins: Store, of: "rotate", trust: Good, check: ended},
 		{name: "lost, with a State, leased, closed", cache: true, state: State{Held: rotate, Trust: Doubted, Known: true, Closed: true, Way: leased(Refresh, rotate)}, in: Input{Kind: Done, Outcome: Cancelled}, begins: Store, of: "rotate", trust: Doubted, check: ended},
+		{name: "a sign-in that Close has cancelled, leased, and what is held has a State", cache: true, state: State{Held: rotate, Trust: Good, Known: true, Closed: true, Way: leased(Create, Session{})}, in: Input{Kind: Done, Outcome: Cancelled}, begins: Unlock, trust: Good},
 		{
 			name: "no, to a refresh of what has expired: nothing was rejected", in: Input{Kind: Done, Outcome: Refused, Err: errRefused}, begins: Create, trust: Good, check: ended,
 			state: State{Held: Session{Token: "past", Expires: past.Expires, Renewable: noon + 1}, Trust: Good, Want: true, Way: during(Refresh, Session{Token: "past"})},
