@@ -61,6 +61,7 @@ func TestADescriptionThatCannotWorkIsAnErrorThatNamesItsField(t *testing.T) {
 		{"a Host", signIn("POST /login\nhost: example.com"), "Protocol.SignIn: the header Host is not to be set"},
 		{"a Content-Length", signIn("POST /login\nContent-Length: 5\n\na=b"), "Protocol.SignIn: the header Content-Length is not to be set"},
 		{"a Content-Type that is none", signIn("POST /login\nContent-Type: json;;\n\n{}"), "Protocol.SignIn: the Content-Type"},
+		{"two Content-Types", signIn("POST /login\nContent-Type: application/json\ncontent-type: text/xml\n\n{}"), "Protocol.SignIn: the header Content-Type is there twice"},
 		{"a Content-Type to fill in", signIn("POST /login\nContent-Type: {kind}\n\n{}"), "Protocol.SignIn: the Content-Type has a placeholder"},
 		{"a body that is no JSON", signIn("POST /login\n\n{\"password\": \"{password}\",}"), "Protocol.SignIn: the body is no JSON"},
 		{"a placeholder outside of a string", signIn("POST /login\n\n{\"password\": {password}}"), "Protocol.SignIn: the body is no JSON"},
