@@ -153,3 +153,17 @@ func TestTryingADescriptionShowsNoSecretThatAServerRepeats(t *testing.T) {
 		}
 	}
 }
+
+func TestTryingADescriptionFindsNoCookieThatTheAnswerDeletes(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("Set-Cookie", "SID=issued; Path=/")
+		w.Header().Add("Set-Cookie", "SID=deleted; Path=/; Max-Age=0")
+	}))
+	defer server.Close()
+	file := descriptionFile(t, "sign_in = 'POST /login'\ntoken = 'cookie:SID'\nexpires_in = '1h'\nsend = ['Cookie: SID={token}']\n")
+	code, output, stderr := boxAt(t, server.URL).run(t, "protocol", "try", file)
+	want := `missing: token: there is nothing at "cookie:SID" that could be it` + "\n"
+	if code != exitFailure || !strings.Contains(output, want) || strings.Contains(output, "<- token") {
+		t.Errorf("got code %d, %q and\n%s\nwant %d and %q", code, stderr, output, exitFailure, want)
+	}
+}

@@ -186,20 +186,6 @@ func (r *reader) at(p path) any {
 	return nil
 }
 
-// cookie returns the value that the last Set-Cookie of that name has, as it is
-// written there: what a server may want back (RFC 6265) is more than net/http
-// lets pass.
-func cookie(header http.Header, name string) string {
-	value := ""
-	for _, line := range header["Set-Cookie"] {
-		pair, _, _ := strings.Cut(line, ";")
-		if n, v, found := strings.Cut(pair, "="); found && strings.TrimSpace(n) == name {
-			value = strings.TrimSpace(v)
-		}
-	}
-	return value
-}
-
 // written returns a string or a number as it is written in the answer, and nothing
 // for what is neither.
 func written(value any) string {
