@@ -167,3 +167,15 @@ func TestTryingADescriptionFindsNoCookieThatTheAnswerDeletes(t *testing.T) {
 		t.Errorf("got code %d, %q and\n%s\nwant %d and %q", code, stderr, output, exitFailure, want)
 	}
 }
+
+// There is no place to name that the credentials are from.
+func TestTheRefusalOfASignInThatSendsNothingSaysSo(t *testing.T) {
+	server := sessiontest.NewServer()
+	defer server.Close()
+	file := descriptionFile(t, "sign_in = 'POST /session'\ntoken = 'x'\n")
+	code, _, stderr := boxAt(t, server.URL).run(t, "protocol", "try", file)
+	want := "; check the e-mail address and the password; the sign_in of " + file + " sends nothing of the credentials\n"
+	if code != exitRejected || !strings.HasSuffix(stderr, want) {
+		t.Errorf("got code %d and %q, want %d and at the end %q", code, stderr, exitRejected, want)
+	}
+}
