@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/BurntSushi/toml"
-
 	"github.com/jwtsession/jwtsession"
 	"github.com/jwtsession/jwtsession/protocols"
 	"github.com/jwtsession/jwtsession/sessiontest"
@@ -198,15 +196,15 @@ rejects = [401, 419]
 
 func tenantsProtocol(t *testing.T) jwtsession.Protocol {
 	t.Helper()
-	var d description
-	if _, err := toml.Decode(tenants, &d); err != nil {
-		t.Fatal(err)
-	}
-	p, err := d.protocol()
+	read, err := parseTOML(tenants)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	p, err := readProtocol(read, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *p
 }
 
 func TestAWrongDescriptionOrAWrongNameIsOneLineThatNamesIt(t *testing.T) {
@@ -214,7 +212,7 @@ func TestAWrongDescriptionOrAWrongNameIsOneLineThatNamesIt(t *testing.T) {
 	const login = "[lab.protocol]\nsign_in = 'POST /l?u={email}'\ntoken = 't'\n"
 	for _, c := range []struct{ config, args, want string }{
 		{lab + "protocol = 'pocketbass'", "", `there is no protocol "pocketbass" (profile lab): did you mean pocketbase?`},
-		{lab + "protocol = 7", "", "incompatible types"},
+		{lab + "protocol = 7", "", "lab.protocol is no text: write it in quotes"},
 		{lab + login + "expire_in = '2h'", "", "nothing is called lab.protocol.expire_in: did you mean expires_in?"},
 		{lab + login + "expires_in = '-2h'", "", "lab.protocol.expires_in: -2h0m0s is no life"},
 		{lab + login + "renewable_for = 'soon'", "", `lab.protocol.renewable_for: "soon" is no duration`},
@@ -277,17 +275,15 @@ func TestEveryProtocolIsShownAsAProfileMayHaveIt(t *testing.T) {
 		if code != exitOK {
 			t.Errorf("%s: got code %d and %q", name, code, stderr)
 		}
-		var profiles map[string]map[string]description
-		if _, err := toml.Decode("[lab.protocol]\n"+text, &profiles); err != nil {
+		setHermetic(t)
+		writeProfiles(t, "[lab.protocol]\n"+text)
+		profiles, _, err := loadProfiles()
+		if err != nil {
 			t.Errorf("%s: %v, in\n%s", name, err, text)
 			continue
 		}
-		got, err := profiles["lab"]["protocol"].protocol()
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if name != pacerPro && !reflect.DeepEqual(got, p) {
-			t.Errorf("%s: got %+v, want %+v", name, got, p)
+		if got := profiles["lab"].protocol; name != pacerPro && !reflect.DeepEqual(*got, p) {
+			t.Errorf("%s: got %+v, want %+v", name, *got, p)
 		}
 	}
 }
