@@ -116,6 +116,7 @@ func TestADescriptionThatCannotBeTriedIsAMistakeOfTheCommandLine(t *testing.T) {
 		"no such file": {"/no/such/file"},
 		"nothing is called tokn: did you mean token?":   {descriptionFile(t, strings.Replace(good, "\ntoken =", "\ntokn =", 1))},
 		"sign_in: unknown placeholder {passwort}: did":  {descriptionFile(t, strings.Replace(good, "{password}", "{passwort}", 1))},
+		"(last key \"token\"): token is there twice":    {descriptionFile(t, good+"token = 't'\n")},
 		"there is a file with a description, and --pro": {descriptionFile(t, good), "--protocol", "pocketbase"},
 		"is not of the API's origin":                    {descriptionFile(t, good), "--get", "https://elsewhere.example.com/me"},
 		"wants {tenant}: set JWTSESSION_EXTRA_TENANT":   {descriptionFile(t, strings.Replace(good, "/login", "/{tenant}/login", 1))},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,12 +25,19 @@ func parseTOML(content string) (table, error) {
 	return t, nil
 }
 
+// twice are the parser's words for a key or a table that is there once more.
+var twice = regexp.MustCompile(`^Key '(.*)' (?:has already been defined|was already created)`)
+
 // withoutValues is an error of the parser's without what it quotes of the file: a
-// secret below [NAME.extra] may be there, and miss its quotes.
+// secret below [NAME.extra] may be there, and miss its quotes. A key is none.
 func withoutValues(err error, content string) error {
 	var wrong toml.ParseError
 	if !errors.As(err, &wrong) {
 		return err
+	}
+	if found := twice.FindStringSubmatch(wrong.Message); found != nil {
+		wrong.Message = found[1] + " is there twice: leave one"
+		return wrong
 	}
 	lines := strings.Split(content, "\n")
 	at := min(wrong.Position.Line, len(lines))
