@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/internal/exchange"
 )
 
 // profile is a table of the configuration file: an account by a name.
@@ -108,7 +109,7 @@ func readProfile(t table, at toml.Key) (profile, error) {
 			p.protocol, err = readProtocol(content, key)
 			text = "[" + key.String() + "]"
 		case setting == extraTable && isTable:
-			p.extra, err = textsAt(value, key)
+			p.extra, err = extraIn(value, key)
 		case setting == extraTable:
 			err = fmt.Errorf("%s is no table: write [%s], and names and values below it", key, key)
 		case !slices.ContainsFunc(settingFlags, func(s settingFlag) bool { return s.name == setting }):
@@ -131,6 +132,27 @@ func readProfile(t table, at toml.Key) (profile, error) {
 // extraTable is the key of the table with what a protocol wants by names of its
 // own.
 const extraTable settingName = "extra"
+
+// extraIn reads what stands for placeholders, each by a name that one may have,
+// and that is not another one's by the rules for variables.
+func extraIn(value any, at toml.Key) (map[string]string, error) {
+	extra, err := textsAt(value, at)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]toml.Key{}
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		key := below(at, name)
+		if !exchange.IsName(name) {
+			return nil, fmt.Errorf("%s can stand for no placeholder: give it letters, digits, - and _, and a letter first", key)
+		}
+		if before := seen[extraKey(name)]; before != nil {
+			return nil, fmt.Errorf("%s and %s are one name: leave one", before, key)
+		}
+		seen[extraKey(name)] = key
+	}
+	return extra, nil
+}
 
 // readProtocol reads a description in a profile.
 func readProtocol(t table, at toml.Key) (*jwtsession.Protocol, error) {

@@ -85,7 +85,7 @@ func Parse(d Description) (*Exchange, error) {
 func (e *Exchange) parseKeep(d Description) error {
 	for _, name := range slices.Sorted(maps.Keys(d.Keep)) {
 		switch {
-		case !isName(name):
+		case !IsName(name):
 			return fmt.Errorf("Protocol.Keep: %q is no name for a placeholder: give it letters, digits, - and _, and a letter first", name)
 		case slices.Contains([]string{Email, Password, Code, Basic, Token}, name):
 			return fmt.Errorf("Protocol.Keep: {%s} is taken: give what is kept another name", name)
