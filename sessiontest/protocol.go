@@ -245,15 +245,17 @@ func (s *Server) allows(g *grant, values exchange.Values) bool {
 
 // rejected is the answer to a request whose session is none.
 func (s *Server) rejected() answer {
-	a := refusal()
 	if statuses := s.options.protocol.Rejects; len(statuses) > 0 {
-		a.status = statuses[len(statuses)-1]
+		return refusalWith(statuses[len(statuses)-1])
 	}
-	return a
+	return refusal()
 }
 
-func refusal() answer {
-	return failure(http.StatusUnauthorized, "The session is unknown, expired or ended.", "unauthorized")
+// refusal is the answer to a session call with what is none.
+func refusal() answer { return refusalWith(http.StatusUnauthorized) }
+
+func refusalWith(status int) answer {
+	return failure(status, "The session is unknown, expired or ended.", "unauthorized")
 }
 
 // written is a moment as answers have it.

@@ -97,6 +97,9 @@ func TestADescribedProtocolIsSpokenStrictly(t *testing.T) {
 		}
 	}
 	want(t, "a request without a session", open(t, box, nil), 419)
+	if _, refusal := ask(t, box, "GET", "/things", "", "", ""); fmt.Sprint(refusal["status"]) != "419" {
+		t.Errorf("a request without a session: got the status %v in the answer, want 419 as the answer itself has", refusal["status"])
+	}
 	if got := failed.take(); got != "" {
 		t.Errorf("a request to the resource failed the test: %s", got)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -134,6 +135,12 @@ func (s *Server) listen() error {
 	}
 	return nil
 }
+
+// String names the server by its URL.
+func (s *Server) String() string { return "sessiontest.Server(" + s.URL + ")" }
+
+// Format prints what String returns, whatever the verb: the users have passwords.
+func (s *Server) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 
 // Client returns a client that reaches the server: over TLS it trusts its
 // certificate, and in memory it is the only way. Its connections end with Close.

@@ -2,6 +2,7 @@ package sessiontest
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -257,5 +258,39 @@ func TestCloseMayBeCalledAgain(t *testing.T) {
 	box.Close()
 	if _, err := client.Get(box.URL + "/me"); err == nil {
 		t.Error("a closed server answers")
+	}
+}
+
+// X1: a test's log is no place for the passwords of a box.
+func TestAServerShowsItsURLAndNothingElse(t *testing.T) {
+	const password = "CANARY-password"
+	box := NewServer(WithUser("CANARY@example.com", password), WithSigningKey([]byte("CANARY-key")), WithExtra(map[string]string{"tenant": "CANARY"}))
+	defer box.Close()
+	box.NewOneTimeCode("CANARY@example.com")
+	for box, want := range map[*Server]string{
+		box: "sessiontest.Server(" + box.URL + ")",
+		{}:  "sessiontest.Server()", // which was not started
+		nil: "<nil>",
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+			if got := fmt.Sprintf(verb, box); got != want {
+				t.Errorf("%s: got %s, want %s", verb, got, want)
+			}
+		}
+		if got := fmt.Sprintf("%v", struct{ Box *Server }{box}); got != "{"+want+"}" {
+			t.Errorf("in a struct: got %s, want {%s}", got, want)
+		}
+	}
+	for _, got := range []string{
+		fmt.Sprintf("%+v %#v", WithUser("CANARY@example.com", password), WithUser("CANARY@example.com", password)),
+		fmt.Sprintf("%+v %#v", struct{ box *Server }{box}, []any{box, map[string]any{"box": box}}),
+	} {
+		if strings.Contains(got, "CANARY") {
+			t.Errorf("got %s, want nothing that the box was given", got)
+		}
+	}
+	text, err := json.Marshal(box)
+	if want := `{"URL":"` + box.URL + `"}`; err != nil || string(text) != want {
+		t.Errorf("as JSON: got %s and error %v, want %s", text, err, want)
 	}
 }

@@ -97,8 +97,8 @@ type demoOptions struct {
 // show has a run be seen: by the view that suits the output, and a picture of so
 // many lines. Ctrl-Z leaves the terminal in order.
 func (o demoOptions) show(out io.Writer, lines int, run func(demo.View) error) error {
-	file, isFile := out.(*os.File)
-	if o.plain || !isFile || !drawable(file, lines) {
+	file := fileOf(out)
+	if o.plain || file == nil || !drawable(file, lines) {
 		return run(demo.NewLines(out))
 	}
 	screen := demo.NewScreen(out, os.Getenv("NO_COLOR") == "", func() (columns, rows int) {

@@ -16,20 +16,50 @@ import (
 
 // description is a Protocol as a file has it.
 type description struct {
-	SignIn       string            `toml:"sign_in"`
-	Refresh      string            `toml:"refresh"`
-	LogOut       string            `toml:"log_out"`
-	Token        string            `toml:"token"`
-	ExpiresAt    string            `toml:"expires_at"`
-	ExpiresIn    string            `toml:"expires_in"`
-	RenewableFor string            `toml:"renewable_for"`
-	Send         []string          `toml:"send"`
-	Rejects      []int             `toml:"rejects"`
-	Keep         map[string]string `toml:"keep"`
+	SignIn, Refresh, LogOut, Token, ExpiresAt, ExpiresIn, RenewableFor string
+
+	Send    []string
+	Rejects []int
+	Keep    map[string]string
 }
 
 // descriptionKeys are the keys of a description.
 var descriptionKeys = []string{"sign_in", "refresh", "log_out", "token", "expires_at", "expires_in", "renewable_for", "send", "rejects", "keep"}
+
+// descriptionIn reads a description from a table, which is at a key.
+func descriptionIn(t table, at toml.Key) (d description, err error) {
+	texts := map[string]*string{
+		"sign_in": &d.SignIn, "refresh": &d.Refresh, "log_out": &d.LogOut, "token": &d.Token, "expires_at": &d.ExpiresAt,
+		"expires_in": &d.ExpiresIn, "renewable_for": &d.RenewableFor,
+	}
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		key, value, fits := below(at, name), t[name], true
+		switch text := texts[name]; {
+		case text != nil:
+			*text, err = textAt(value, key)
+		case name == "keep":
+			d.Keep, err = textsAt(value, key)
+		case name == "send":
+			if d.Send, fits = listOf[string](value); !fits {
+				err = fmt.Errorf(`%s is no list of texts: write send = ["X-Auth-Token: {token}"]`, key)
+			}
+		case name == "rejects":
+			var statuses []int64
+			if statuses, fits = listOf[int64](value); !fits {
+				err = fmt.Errorf("%s is no list of whole numbers: write rejects = [401, 419]", key)
+			}
+			for _, status := range statuses {
+				d.Rejects = append(d.Rejects, int(status))
+			}
+		default:
+			err = unknownKey(key, descriptionKeys)
+		}
+		if err != nil {
+			return d, err
+		}
+	}
+	return d, nil
+}
 
 // fileWords has the library's words for what a description has as the file has them.
 var fileWords = strings.NewReplacer(
@@ -126,9 +156,9 @@ func readDescription(path string) (jwtsession.Protocol, error) {
 		return jwtsession.Protocol{}, fmt.Errorf("read the description: %w", err)
 	}
 	var d description
-	read, err := toml.Decode(string(content), &d)
+	t, err := parseTOML(string(content))
 	if err == nil {
-		err = unknownKey(read.Undecoded(), descriptionKeys)
+		d, err = descriptionIn(t, nil)
 	}
 	var p jwtsession.Protocol
 	if err == nil {
@@ -138,17 +168,4 @@ func readDescription(path string) (jwtsession.Protocol, error) {
 		err = fmt.Errorf("%s: %w", path, err)
 	}
 	return p, err
-}
-
-// unknownKey is the error of keys that nobody has read: of the first, if there is
-// one.
-func unknownKey(unread []toml.Key, known []string) error {
-	if len(unread) == 0 {
-		return nil
-	}
-	advice := "there are " + inWords(known)
-	if near := nearest(unread[0][len(unread[0])-1], known); near != "" {
-		advice = "did you mean " + near + "?"
-	}
-	return fmt.Errorf("nothing is called %s: %s", unread[0], advice)
 }

@@ -7,8 +7,8 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -18,6 +18,9 @@ const (
 	exitNotRunnable = 126
 	exitNotFound    = 127
 )
+
+// variableName is a name that a shell, too, can read a variable by.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func newExecCommand() *cobra.Command {
 	var flags accountFlags
@@ -46,8 +49,8 @@ JWTSESSION_REDIS_PASSWORD are taken out of it.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if variable == "" || strings.ContainsAny(variable, "=\x00") {
-				return &usageError{fmt.Errorf("--env is %q: give the name of a variable", variable)}
+			if !variableName.MatchString(variable) {
+				return &usageError{fmt.Errorf("--env is %q: give the name of a variable: letters, digits and _, and no digit first", variable)}
 			}
 			if err := want.validate(); err != nil {
 				return err

@@ -86,6 +86,11 @@ func TestACommandThatCannotBeRunIsOneLineAndCausesNoSignIn(t *testing.T) {
 		{[]string{"exec", "--", plain}, exitNotRunnable, "permission denied"},
 		{[]string{"exec"}, exitUsage, "the command is missing"},
 		{[]string{"exec", "--env", "A=B", "--", "true"}, exitUsage, "give the name of a variable"},
+		{[]string{"exec", "--env", "1A", "--", "true"}, exitUsage, `--env is "1A": give the name of a variable: letters, digits and _, and no digit first`},
+		{[]string{"exec", "--env", "A-B", "--", "true"}, exitUsage, "give the name of a variable"},
+		{[]string{"exec", "--env", " A", "--", "true"}, exitUsage, "give the name of a variable"},
+		{[]string{"exec", "--env", "Ä", "--", "true"}, exitUsage, "give the name of a variable"},
+		{[]string{"exec", "--env", "A\n", "--", "true"}, exitUsage, "give the name of a variable"},
 	} {
 		code, stdout, stderr := b.run(t, c.args...)
 		if code != c.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) {

@@ -52,6 +52,8 @@ func (a *account) explain(err error) error {
 		return advise(0, "check %s", where)
 	case isAnswer && a.endsWithSignIn():
 		return advise(0, "the path of a sign-in is added to %s: leave it out there", where)
+	case errors.Is(err, jwtsession.ErrInvalidCredentials) && len(a.protocol.Needs()) == 0:
+		return advise(0, "the sign_in of %s sends nothing of the credentials", a.protocol.name.value)
 	case errors.Is(err, jwtsession.ErrInvalidCredentials):
 		return advise(0, "%s", a.credentialsFrom())
 	case errors.Is(err, jwtsession.ErrOneTimeCode):

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/jwtsession/jwtsession"
@@ -24,14 +25,45 @@ func (a *account) forget(ctx context.Context, credentials jwtsession.Credentials
 		return false, err
 	}
 	if _, err := sessions.Load(ctx, key); errors.Is(err, cache.ErrMiss) {
-		return false, nil
+		return false, a.tryLease(ctx, sessions, key)
 	}
 	lease, err := sessions.Lock(ctx, key)
 	if err != nil {
-		return false, err
+		return false, a.ofCache(err)
 	}
 	defer lease.Unlock()
-	return true, lease.Delete(ctx)
+	if err := lease.Delete(ctx); err != nil {
+		return true, a.ofCache(err)
+	}
+	return true, nil
+}
+
+// tryCache is the error of a cache that cannot be used.
+func (a *account) tryCache(ctx context.Context, credentials jwtsession.Credentials) error {
+	sessions, closeCache, err := a.store.open(ctx)
+	if err != nil || sessions == nil {
+		return err
+	}
+	defer closeCache()
+	key, err := a.entryKey(ctx, credentials)
+	if err != nil {
+		return err
+	}
+	return a.tryLease(ctx, sessions, key)
+}
+
+// tryLease is the error of a cache that nothing can be stored in. A directory that
+// cannot be made has no entry either, and only the lease tells them apart.
+func (a *account) tryLease(ctx context.Context, sessions cache.Cache, key string) error {
+	if _, err := (readOnly{sessions, a.store.directory != ""}).Lock(ctx, key); err != nil {
+		return a.ofCache(err)
+	}
+	return nil
+}
+
+// ofCache is an error of the cache, which is none of the API's.
+func (a *account) ofCache(err error) error {
+	return &localError{fmt.Errorf("%w; it is %s (%s)", err, a.store.name, a.cacheFrom())}
 }
 
 // entryKey is the name of the account's entry in a cache: what a source asks for

@@ -142,8 +142,11 @@ func (a *account) endEverywhere(cmd *cobra.Command, credentials jwtsession.Crede
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "Signed out %s at %s: %s.\n", who(credentials), a.host(), what)
 	case cacheProblem != nil:
-		return cacheProblem
+		return a.ofCache(cacheProblem)
 	default:
+		if err := a.tryCache(cmd.Context(), credentials); err != nil {
+			return err
+		}
 		fmt.Fprintf(cmd.OutOrStdout(), "There is no session of %s at %s in the cache (%s): the API was not called.\n", who(credentials), a.host(), a.store.name)
 	}
 	return nil

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,6 +52,37 @@ func TestALogoutWithoutCredentialsIsAnError(t *testing.T) {
 	if code != exitUsage || stdout != "" || !strings.Contains(stderr, "there is no password for clerk@example.com") {
 		t.Errorf("got code %d, %q and %q, want %d and that there is no password", code, stdout, stderr, exitUsage)
 	}
+}
+
+func TestALogoutFailsIfTheCacheCannotBeUsed(t *testing.T) {
+	away, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := away.Addr().String()
+	away.Close() // so that nobody is there
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link") // where nothing is, and nothing can be made
+	if err := os.Symlink(filepath.Join(t.TempDir(), "none", "none"), link); err != nil {
+		t.Skip(err)
+	}
+	b := newBox(t)
+	for want, args := range map[string][]string{
+		"; it is " + filepath.Join(link, "sessions") + " (--cache-dir)\n": {"--cache-dir", filepath.Join(link, "sessions")},
+		"; it is " + filepath.Join(file, "sessions") + " (--cache-dir)\n": {"--cache-dir", filepath.Join(file, "sessions")},
+		"; it is redis://" + address + " (--cache)\n":                     {"--cache", "redis://" + address},
+	} {
+		for _, how := range []string{"--yes", "--local"} {
+			code, stdout, stderr := b.run(t, append([]string{"logout", how}, args...)...)
+			if code != exitFailure || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasSuffix(stderr, want) {
+				t.Errorf("%s %q: got code %d, %q and %q, want %d and one line with %q", how, args, code, stdout, stderr, exitFailure, want)
+			}
+		}
+	}
+	b.wantCalls(t, map[sessiontest.Op]int{})
 }
 
 func TestALocalLogoutForgetsTheSessionAndCallsNobody(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jwtsession/jwtsession"
-	"github.com/jwtsession/jwtsession/internal/redaction"
+	"github.com/jwtsession/jwtsession/internal/exchange"
 )
 
 // profile is a table of the configuration file: an account by a name.
@@ -77,72 +77,53 @@ func loadProfiles() (profiles map[string]profile, path string, err error) {
 	if err != nil {
 		return nil, path, fmt.Errorf("read the profiles: %w", err)
 	}
-	tables := map[string]toml.Primitive{}
-	read, err := toml.Decode(string(content), &tables)
+	tables, err := parseTOML(string(content))
 	if err != nil {
-		return nil, path, fmt.Errorf("%s: %w; %s", path, withoutValues(err, string(content)), advice)
+		return nil, path, fmt.Errorf("%s: %w; %s", path, err, advice)
 	}
 	profiles = map[string]profile{}
 	for _, name := range slices.Sorted(maps.Keys(tables)) {
-		if read.Type(name) != "Hash" {
+		t, isTable := tables[name].(table)
+		if !isTable {
 			return nil, path, fmt.Errorf("%s: %s is no profile; %s", path, name, advice)
 		}
-		if profiles[name], err = readProfile(read, name, tables[name]); err != nil {
+		if profiles[name], err = readProfile(t, toml.Key{name}); err != nil {
 			return nil, path, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return profiles, path, nil
 }
 
-// withoutValues is an error of the parser's without what it quotes of the file: a
-// secret below [NAME.extra] may be there, and miss its quotes.
-func withoutValues(err error, content string) error {
-	var wrong toml.ParseError
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	lines := strings.Split(content, "\n")
-	at := min(wrong.Position.Line, len(lines))
-	around := strings.Join(lines[max(at-2, 0):min(at+1, len(lines))], "\n")
-	if redaction.Of(around).Shows(wrong.Message) {
-		wrong.Message = "this is no value: texts stand in quotes"
-	}
-	return wrong
-}
-
-// readProfile reads a profile's table.
-func readProfile(read toml.MetaData, name string, table toml.Primitive) (profile, error) {
+// readProfile reads a profile's table, which is at a key.
+func readProfile(t table, at toml.Key) (profile, error) {
 	p := profile{values: map[settingName]string{}}
-	keys := map[settingName]toml.Primitive{}
-	if err := read.PrimitiveDecode(table, &keys); err != nil {
-		return p, err
-	}
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
+	for _, name := range slices.Sorted(maps.Keys(t)) {
 		var err error
 		var text string
-		isTable := read.Type(name, string(key)) == "Hash"
+		setting, key, value := settingName(name), below(at, name), t[name]
+		content, isTable := value.(table)
 		switch {
-		case key == "password":
+		case setting == "password":
 			err = errors.New("it has a password in it: take it out, and use password_command, password_file or jwtsession login")
-		case key == protocolSetting && isTable:
-			p.protocol, err = readProtocol(read, name, keys[key])
-			text = "[" + name + ".protocol]"
-		case key == extraTable && isTable:
-			err = read.PrimitiveDecode(keys[key], &p.extra)
-		case key == extraTable:
-			err = fmt.Errorf("%s.%s is no table: write [%s.%s], and names and values below it", name, key, name, key)
-		case !slices.ContainsFunc(settingFlags, func(s settingFlag) bool { return s.name == key }):
-			err = unknownKey([]toml.Key{{name, string(key)}}, profileKeys())
+		case setting == protocolSetting && isTable:
+			p.protocol, err = readProtocol(content, key)
+			text = "[" + key.String() + "]"
+		case setting == extraTable && isTable:
+			p.extra, err = extraIn(value, key)
+		case setting == extraTable:
+			err = fmt.Errorf("%s is no table: write [%s], and names and values below it", key, key)
+		case !slices.ContainsFunc(settingFlags, func(s settingFlag) bool { return s.name == setting }):
+			err = unknownKey(key, profileKeys())
 		default:
-			if err = read.PrimitiveDecode(keys[key], &text); err == nil && text == "" {
-				err = fmt.Errorf("%s.%s is empty: give it a value, or take it out", name, key)
+			if text, err = textAt(value, key); err == nil && text == "" {
+				err = fmt.Errorf("%s is empty: give it a value, or take it out", key)
 			}
 		}
 		if err != nil {
 			return p, err
 		}
-		if key != extraTable {
-			p.values[key] = text
+		if setting != extraTable {
+			p.values[setting] = text
 		}
 	}
 	return p, nil
@@ -152,21 +133,36 @@ func readProfile(read toml.MetaData, name string, table toml.Primitive) (profile
 // own.
 const extraTable settingName = "extra"
 
-// readProtocol reads a description in a profile.
-func readProtocol(read toml.MetaData, name string, table toml.Primitive) (*jwtsession.Protocol, error) {
-	var d description
-	if err := read.PrimitiveDecode(table, &d); err != nil {
+// extraIn reads what stands for placeholders, each by a name that one may have,
+// and that is not another one's by the rules for variables.
+func extraIn(value any, at toml.Key) (map[string]string, error) {
+	extra, err := textsAt(value, at)
+	if err != nil {
 		return nil, err
 	}
-	unread := slices.DeleteFunc(read.Undecoded(), func(key toml.Key) bool {
-		return len(key) < 3 || key[0] != name || key[1] != string(protocolSetting)
-	})
-	if err := unknownKey(unread, descriptionKeys); err != nil {
+	seen := map[string]toml.Key{}
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		key := below(at, name)
+		if !exchange.IsName(name) {
+			return nil, fmt.Errorf("%s can stand for no placeholder: give it letters, digits, - and _, and a letter first", key)
+		}
+		if before := seen[extraKey(name)]; before != nil {
+			return nil, fmt.Errorf("%s and %s are one name: leave one", before, key)
+		}
+		seen[extraKey(name)] = key
+	}
+	return extra, nil
+}
+
+// readProtocol reads a description in a profile.
+func readProtocol(t table, at toml.Key) (*jwtsession.Protocol, error) {
+	d, err := descriptionIn(t, at)
+	if err != nil {
 		return nil, err
 	}
 	p, err := d.protocol()
 	if err != nil {
-		return nil, fmt.Errorf("%s.%s.%w", name, protocolSetting, err)
+		return nil, fmt.Errorf("%s.%w", at, err)
 	}
 	return &p, nil
 }

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/BurntSushi/toml"
-
 	"github.com/jwtsession/jwtsession"
 	"github.com/jwtsession/jwtsession/protocols"
 	"github.com/jwtsession/jwtsession/sessiontest"
@@ -198,15 +196,15 @@ rejects = [401, 419]
 
 func tenantsProtocol(t *testing.T) jwtsession.Protocol {
 	t.Helper()
-	var d description
-	if _, err := toml.Decode(tenants, &d); err != nil {
-		t.Fatal(err)
-	}
-	p, err := d.protocol()
+	read, err := parseTOML(tenants)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	p, err := readProtocol(read, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *p
 }
 
 func TestAWrongDescriptionOrAWrongNameIsOneLineThatNamesIt(t *testing.T) {
@@ -214,7 +212,7 @@ func TestAWrongDescriptionOrAWrongNameIsOneLineThatNamesIt(t *testing.T) {
 	const login = "[lab.protocol]\nsign_in = 'POST /l?u={email}'\ntoken = 't'\n"
 	for _, c := range []struct{ config, args, want string }{
 		{lab + "protocol = 'pocketbass'", "", `there is no protocol "pocketbass" (profile lab): did you mean pocketbase?`},
-		{lab + "protocol = 7", "", "incompatible types"},
+		{lab + "protocol = 7", "", "lab.protocol is no text: write it in quotes"},
 		{lab + login + "expire_in = '2h'", "", "nothing is called lab.protocol.expire_in: did you mean expires_in?"},
 		{lab + login + "expires_in = '-2h'", "", "lab.protocol.expires_in: -2h0m0s is no life"},
 		{lab + login + "renewable_for = 'soon'", "", `lab.protocol.renewable_for: "soon" is no duration`},
@@ -225,6 +223,12 @@ func TestAWrongDescriptionOrAWrongNameIsOneLineThatNamesIt(t *testing.T) {
 		{lab + "protocol = 'supabase'\n[lab.extra]\napikye = 'hunter2'", "", "has no {apikye} (extra.apikye of profile lab): did you mean apikey?"},
 		{lab + "protocol = 'supabase'\n[lab.extra]\napikey = 'hunter2'\napikey_file = 'x'", "", "more than one {apikey}"},
 		{lab + "protocol = 'supabase'\n[lab.extra]\napikey_file = '/dev/null'", "", "what is there for {apikey} (extra.apikey_file of profile lab) is empty"},
+		{lab + "protocol = 'supabase'\n[lab.extra]\n'a b' = 'hunter2'", "", `lab.extra."a b" can stand for no placeholder: give it letters, digits, - and _, and a letter first`},
+		{lab + "protocol = 'supabase'\n[lab.extra]\n1a = 'hunter2'", "", "lab.extra.1a can stand for no placeholder"},
+		{lab + "protocol = 'supabase'\n[lab.extra]\n'' = 'hunter2'", "", `lab.extra."" can stand for no placeholder`},
+		{lab + "protocol = 'supabase'\n[lab.extra]\napikey = 'hunter2'\nApiKey = 'b'", "", "lab.extra.ApiKey and lab.extra.apikey are one name: leave one"},
+		{lab + "protocol = 'supabase'\n[lab.extra]\nApiKey_File = 'hunter2'\napikey-file = 'b'", "", "are one name: leave one"},
+		{lab + "protocol = 'supabase'\n[lab.extra]\napikey = 7", "", "lab.extra.apikey is no text"},
 		{lab + "protocol = 'supabase'\nextra = 'hunter2'", "", "lab.extra is no table"},
 		{lab + "protocol = 'supabase'", "", "wants {apikey}: set JWTSESSION_EXTRA_APIKEY, or apikey below [NAME.extra]"},
 		{lab + "protocol = 'supabase'\n[lab.extra]\napikey = 'hunter2'", "--email another", "wants {apikey}: set JWTSESSION_EXTRA_APIKEY"},
@@ -277,17 +281,15 @@ func TestEveryProtocolIsShownAsAProfileMayHaveIt(t *testing.T) {
 		if code != exitOK {
 			t.Errorf("%s: got code %d and %q", name, code, stderr)
 		}
-		var profiles map[string]map[string]description
-		if _, err := toml.Decode("[lab.protocol]\n"+text, &profiles); err != nil {
+		setHermetic(t)
+		writeProfiles(t, "[lab.protocol]\n"+text)
+		profiles, _, err := loadProfiles()
+		if err != nil {
 			t.Errorf("%s: %v, in\n%s", name, err, text)
 			continue
 		}
-		got, err := profiles["lab"]["protocol"].protocol()
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if name != pacerPro && !reflect.DeepEqual(got, p) {
-			t.Errorf("%s: got %+v, want %+v", name, got, p)
+		if got := profiles["lab"].protocol; name != pacerPro && !reflect.DeepEqual(*got, p) {
+			t.Errorf("%s: got %+v, want %+v", name, *got, p)
 		}
 	}
 }

@@ -116,6 +116,7 @@ func TestADescriptionThatCannotBeTriedIsAMistakeOfTheCommandLine(t *testing.T) {
 		"no such file": {"/no/such/file"},
 		"nothing is called tokn: did you mean token?":   {descriptionFile(t, strings.Replace(good, "\ntoken =", "\ntokn =", 1))},
 		"sign_in: unknown placeholder {passwort}: did":  {descriptionFile(t, strings.Replace(good, "{password}", "{passwort}", 1))},
+		"(last key \"token\"): token is there twice":    {descriptionFile(t, good+"token = 't'\n")},
 		"there is a file with a description, and --pro": {descriptionFile(t, good), "--protocol", "pocketbase"},
 		"is not of the API's origin":                    {descriptionFile(t, good), "--get", "https://elsewhere.example.com/me"},
 		"wants {tenant}: set JWTSESSION_EXTRA_TENANT":   {descriptionFile(t, strings.Replace(good, "/login", "/{tenant}/login", 1))},
@@ -151,5 +152,31 @@ func TestTryingADescriptionShowsNoSecretThatAServerRepeats(t *testing.T) {
 		if strings.Contains(output+stderr, secret) {
 			t.Errorf("%s is in\n%s%s", secret, output, stderr)
 		}
+	}
+}
+
+func TestTryingADescriptionFindsNoCookieThatTheAnswerDeletes(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("Set-Cookie", "SID=issued; Path=/")
+		w.Header().Add("Set-Cookie", "SID=deleted; Path=/; Max-Age=0")
+	}))
+	defer server.Close()
+	file := descriptionFile(t, "sign_in = 'POST /login'\ntoken = 'cookie:SID'\nexpires_in = '1h'\nsend = ['Cookie: SID={token}']\n")
+	code, output, stderr := boxAt(t, server.URL).run(t, "protocol", "try", file)
+	want := `missing: token: there is nothing at "cookie:SID" that could be it` + "\n"
+	if code != exitFailure || !strings.Contains(output, want) || strings.Contains(output, "<- token") {
+		t.Errorf("got code %d, %q and\n%s\nwant %d and %q", code, stderr, output, exitFailure, want)
+	}
+}
+
+// There is no place to name that the credentials are from.
+func TestTheRefusalOfASignInThatSendsNothingSaysSo(t *testing.T) {
+	server := sessiontest.NewServer()
+	defer server.Close()
+	file := descriptionFile(t, "sign_in = 'POST /session'\ntoken = 'x'\n")
+	code, _, stderr := boxAt(t, server.URL).run(t, "protocol", "try", file)
+	want := "; check the e-mail address and the password; the sign_in of " + file + " sends nothing of the credentials\n"
+	if code != exitRejected || !strings.HasSuffix(stderr, want) {
+		t.Errorf("got code %d and %q, want %d and at the end %q", code, stderr, exitRejected, want)
 	}
 }

@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/BurntSushi/toml"
-
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
@@ -74,14 +72,13 @@ func TestTheREADMEsLinesForOtherAPIsWork(t *testing.T) {
 
 func TestTheREADMEsProfileSignsIn(t *testing.T) {
 	content := readmeBlock(t, "toml", "[work.protocol]")
-	var tables map[string]struct{ Protocol description }
-	if _, err := toml.Decode(content, &tables); err != nil {
-		t.Fatal(err)
-	}
-	p, err := tables["work"].Protocol.protocol()
+	setHermetic(t)
+	writeProfiles(t, content)
+	profiles, _, err := loadProfiles()
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := *profiles["work"].protocol
 	server := sessiontest.NewServer(sessiontest.WithProtocol(p), sessiontest.WithExtra(map[string]string{"tenant": "lab"}), sessiontest.Strict(t))
 	defer server.Close()
 	b := boxAt(t, server.URL).config(t, content)

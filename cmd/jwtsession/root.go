@@ -118,18 +118,20 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root := newRootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	out := &output{Writer: stdout}
+	root.SetOut(out)
 	root.SetErr(stderr)
 	addCompletion(root)
 
 	// What fails before a command has begun is the fault of the command line.
 	begun := false
 	watchBeginning(root, &begun)
-	err := root.ExecuteContext(ctx)
+	err := out.judged(root.ExecuteContext(ctx))
 	if err == nil {
 		return exitOK
 	}
-	if !begun {
+	var local *localError
+	if !begun && !errors.As(err, &local) {
 		err = &usageError{err}
 	}
 	var quiet *quietError
@@ -189,7 +191,6 @@ func exitCode(err error) int {
 		usage   *usageError
 		api     *jwtsession.APIError
 		op      *net.OpError
-		network net.Error
 		trust   *tls.CertificateVerificationError
 		advised *advisedError
 		local   *localError
@@ -217,10 +218,21 @@ func exitCode(err error) int {
 		return exitFailure
 	case errors.As(err, &op) && op.Op == "listen":
 		return exitFailure
-	case errors.As(err, &network), errors.As(err, &trust), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case isOfNetwork(err), errors.As(err, &trust), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return exitUnreachable
 	}
 	return exitFailure
+}
+
+// isOfNetwork reports whether an error is one of a call to somewhere. Every error
+// of a system call has the methods of net.Error, that of a full disk as well.
+func isOfNetwork(err error) bool {
+	var network net.Error
+	if !errors.As(err, &network) {
+		return false
+	}
+	_, isNumber := network.(syscall.Errno)
+	return !isNumber
 }
 
 // oneLine is an error's text as a line of its own, without the name that the

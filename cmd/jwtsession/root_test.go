@@ -6,14 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"net/url"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
 // commandLine runs the program in this process.
@@ -104,6 +109,12 @@ func TestTheExitCodeTellsScriptsWhatFailed(t *testing.T) {
 		{"no credentials", &localError{&usageError{errors.New("no")}}, exitUsage},
 		{"an answer that says what to change", &advisedError{&jwtsession.APIError{Op: "create", StatusCode: 400}, "no", exitFailure}, exitFailure},
 		{"a refusal with advice", &advisedError{&jwtsession.APIError{Op: "create", StatusCode: 401}, "no", 0}, exitRejected},
+		{"a refused connection, as a system says it", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, exitUnreachable},
+		{"a connection that was reset", &url.Error{Op: "Get", Err: &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}}, exitUnreachable},
+		{"a full disk", &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}, exitFailure},
+		{"no such file", &fs.PathError{Op: "open", Path: "/nofile", Err: syscall.ENOENT}, exitFailure},
+		{"a file that cannot be moved", &os.LinkError{Op: "rename", Err: syscall.EACCES}, exitFailure},
+		{"a system call", syscall.EPERM, exitFailure},
 		{"a port in use", &net.OpError{Op: "listen", Err: errors.New("in use")}, exitFailure},
 	} {
 		if got := exitCode(c.err); got != c.want {
@@ -114,6 +125,37 @@ func TestTheExitCodeTellsScriptsWhatFailed(t *testing.T) {
 		}
 		if got := exitCode(fmt.Errorf("wrapped: %w", c.err)); got != c.want {
 			t.Errorf("%s, wrapped: got %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// fullDisk is an output that takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}
+}
+
+func TestWhatCannotBeWrittenIsOneLineOnStderrAndCode1(t *testing.T) {
+	server := sessiontest.NewServer()
+	defer server.Close()
+	setHermetic(t)
+	t.Setenv("JWTSESSION_BASE_URL", server.URL)
+	t.Setenv("JWTSESSION_EMAIL", sessiontest.Email)
+	t.Setenv("JWTSESSION_PASSWORD", sessiontest.Password)
+	for _, args := range []string{
+		"", "--help", "help token", "token --help", "--version", "cache", "completion bash", "protocols", "protocols directus", "profiles",
+		"profiles --output json", "status", "status --output json", "token", "api GET /me", "cache clear", "logout --local", "token", "logout --yes",
+		"logout --yes", "protocol try",
+	} {
+		if args == "token" {
+			commandLine(t, "token") // so that there is a session to end
+		}
+		var stderr bytes.Buffer
+		code := run(t.Context(), strings.Fields(args), strings.NewReader(""), fullDisk{}, &stderr)
+		if got := stderr.String(); code != exitFailure || !strings.HasPrefix(got, "jwtsession: ") || strings.Count(got, "\n") != 1 ||
+			!strings.Contains(got, "write /dev/stdout: no space left") {
+			t.Errorf("jwtsession %s: got code %d and %q, want %d and one line with what went wrong", args, code, got, exitFailure)
 		}
 	}
 }

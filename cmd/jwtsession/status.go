@@ -8,11 +8,9 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/spf13/cobra"
 
 	"github.com/jwtsession/jwtsession"
@@ -125,16 +123,6 @@ type cacheReport struct {
 	From string `json:"from"`
 }
 
-type liveSession struct {
-	ExpiresAt    time.Time      `json:"expiresAt,omitzero"`
-	SecondsLeft  int64          `json:"secondsLeft,omitempty"`
-	RefreshAt    time.Time      `json:"refreshAt,omitzero"` // zero: due already, or nobody knows the expiry
-	RefreshIsDue bool           `json:"refreshIsDue"`
-	Claims       map[string]any `json:"claims,omitempty"` // of a token that is a JWT
-	timeLeft     time.Duration
-	refreshIn    time.Duration
-}
-
 // look finds out how the account stands, without a call to the API.
 func (a *account) look(ctx context.Context) report {
 	r := report{
@@ -217,7 +205,7 @@ func (a *account) peek(ctx context.Context, credentials jwtsession.Credentials) 
 	closeAll()
 	switch {
 	case err == nil:
-		return describeSession(token.AccessToken, status), nil
+		return describeSession(token.AccessToken, status, a.protocol.FixedLife()), nil
 	case errors.Is(context.Cause(ctx), errOnlyRenewable):
 		return nil, errOnlyRenewable
 	case !errors.Is(context.Cause(ctx), errNoSession) && !errors.Is(err, jwtsession.ErrOneTimeCode):
@@ -274,35 +262,6 @@ func (noLease) Store(context.Context, cache.Entry) error { return errOnlyLooking
 func (noLease) Delete(context.Context) error             { return errOnlyLooking }
 func (noLease) Unlock() error                            { return nil }
 
-func describeSession(token string, status jwtsession.Status) *liveSession {
-	s := &liveSession{ExpiresAt: status.ExpiresAt, Claims: claimsOf(token)}
-	if status.ExpiresAt.IsZero() {
-		return s
-	}
-	s.timeLeft = time.Until(status.ExpiresAt)
-	s.SecondsLeft = int64(s.timeLeft / time.Second)
-	// A refresh that is due has been tried, and could not be.
-	s.refreshIn = time.Until(status.RefreshAt)
-	s.RefreshIsDue = status.FailedAttempts > 0 || s.refreshIn <= 0
-	if !s.RefreshIsDue {
-		s.RefreshAt = status.RefreshAt
-	}
-	return s
-}
-
-// claimsOf are the claims of a token, which nobody here could verify; nil of one
-// that is no JWT.
-func claimsOf(token string) map[string]any {
-	claims := jwt.MapClaims{}
-	if _, _, err := jwt.NewParser(jwt.WithJSONNumber()).ParseUnverified(token, claims); err != nil {
-		return nil
-	}
-	if id, isText := claims["jti"].(string); isText && len(id) > 8 {
-		claims["jti"] = id[:8] + "…"
-	}
-	return claims
-}
-
 // print shows the report to a person.
 func (r report) print(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -343,11 +302,7 @@ func (r report) print(out io.Writer) error {
 		row("session", "live, until the API rejects it")
 	} else {
 		row("session", fmt.Sprintf("live, %v left, until %s", s.timeLeft.Truncate(time.Second), s.ExpiresAt.Local().Format(time.DateTime)))
-		if s.RefreshIsDue {
-			row("refresh", "due: the next use refreshes it")
-		} else {
-			row("refresh", fmt.Sprintf("due in %v", s.refreshIn.Truncate(time.Second)))
-		}
+		row("refresh", s.refreshText())
 	}
 	title := "claims"
 	for _, name := range slices.Sorted(keysOf(s.Claims)) {
@@ -365,23 +320,6 @@ func keysOf(claims map[string]any) func(func(string) bool) {
 			}
 		}
 	}
-}
-
-// claimText is a claim in one line; a time is told as one as well.
-func claimText(name string, value any) string {
-	var b strings.Builder
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return "?"
-	}
-	text := strings.TrimSpace(b.String())
-	if number, isNumber := value.(json.Number); isNumber && (name == "exp" || name == "iat" || name == "nbf") {
-		if seconds, err := number.Int64(); err == nil {
-			text += " (" + time.Unix(seconds, 0).Format(time.DateTime) + ")"
-		}
-	}
-	return text
 }
 
 func orNone(s string) string {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jwtsession/jwtsession"
 	"github.com/jwtsession/jwtsession/internal/longtest"
 	"github.com/jwtsession/jwtsession/protocols"
 	"github.com/jwtsession/jwtsession/sessiontest"
@@ -31,7 +34,7 @@ func TestStatusShowsTheSessionAndNoSecret(t *testing.T) {
 		"password  from JWTSESSION_PASSWORD\n",
 		"API       " + b.base + " (JWTSESSION_BASE_URL)\n",
 		"cache     file, ", "jwtsession (default)\n",
-		"session   live, 14m", "refresh   due in 1",
+		"session   live, 14m", "refresh   due at 70 to 80 % of its life\n",
 		"claims    exp = ", "scp = \"user\"\n", "sub = 1\n", "…\"\n",
 	} {
 		if !strings.Contains(text, want) {
@@ -106,6 +109,93 @@ func TestStatusOnlyLooksWhateverItFinds(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// The source that will refresh the token draws the moment, which no other can know.
+func TestStatusSaysOfTheRefreshWhatCanBeKnown(t *testing.T) {
+	const signIn = "POST /login\n\nu={email}&p={password}"
+	for name, c := range map[string]struct {
+		protocol    jwtsession.Protocol
+		from, until time.Duration // of the life; zero: unknown
+	}{
+		"PacerPro's":         {jwtsession.Protocol{}, 0, 0},
+		"a fixed life":       {jwtsession.Protocol{SignIn: signIn, Token: "t", ExpiresIn: "15m"}, 10*time.Minute + 30*time.Second, 12 * time.Minute},
+		"an opaque token":    {jwtsession.Protocol{SignIn: signIn, Token: "t", ExpiresIn: "in"}, 0, 0},
+		"a life that is not": {jwtsession.Protocol{SignIn: signIn, Token: "t", ExpiresAt: "at", ExpiresIn: "24h"}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := sessiontest.NewServer(sessiontest.InMemory(), sessiontest.WithProtocol(c.protocol), sessiontest.WithTokenLife(15*time.Minute))
+				defer server.Close()
+				a, connect := inMemory(server)
+				var err error
+				if a.protocol, err = newProtocol(setting{name, "the test"}, c.protocol); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := a.liveToken(t.Context(), demand{}, t.Output(), connect); err != nil {
+					t.Fatal(err)
+				}
+				credentials, _ := a.Retrieve(t.Context())
+				from, until := time.Now().Add(c.from), time.Now().Add(c.until)
+				want := "refresh   due at 70 to 80 % of its life\n"
+				if c.until > 0 {
+					want = "refresh   due between " + from.Local().Format(time.DateTime) + " and " + until.Local().Format(time.DateTime) + "\n"
+				}
+				for range 20 {
+					s, err := a.peek(t.Context(), credentials)
+					if err != nil {
+						t.Fatal(err)
+					}
+					var text strings.Builder
+					if err := (report{Session: s}).print(&text); err != nil {
+						t.Fatal(err)
+					}
+					if !strings.Contains(text.String(), want) {
+						t.Fatalf("got no %q in\n%s", want, text.String())
+					}
+					if c.until > 0 && (!s.RefreshAt.Equal(from) || !s.RefreshBefore.Equal(until)) || c.until == 0 && (s.RefreshAt.IsZero() || !s.RefreshBefore.IsZero()) {
+						t.Fatalf("got %v and %v, want %v and %v", s.RefreshAt, s.RefreshBefore, from, until)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestTheLifeOfATokenIsThatOfItsClaimsWhereTheyFit(t *testing.T) {
+	now := time.Now().Truncate(time.Second)
+	in := func(d time.Duration) time.Time { return now.Add(d) }
+	for name, c := range map[string]struct {
+		claims           string
+		expires, drawn   time.Duration
+		first, last      time.Duration
+		fixed            time.Duration
+		isDue, isUnknown bool
+	}{
+		"iat and exp":                    {claims: `{"iat":NOW,"exp":END}`, expires: 1000 * time.Second, drawn: 750 * time.Second, first: 700 * time.Second, last: 800 * time.Second},
+		"a clock of the server's own":    {claims: `{"iat":5000,"exp":6000}`, expires: 1000 * time.Second, drawn: 750 * time.Second, first: 700 * time.Second, last: 800 * time.Second},
+		"drawn at once":                  {claims: `{"iat":NOW,"exp":END}`, expires: 1000 * time.Second, drawn: 700 * time.Second, first: 700 * time.Second, last: 800 * time.Second},
+		"an iat of the first of several": {claims: `{"iat":NOW,"exp":END}`, expires: 500 * time.Second, drawn: 375 * time.Second, isUnknown: true},
+		"no iat":                         {claims: `{"exp":END}`, expires: 1000 * time.Second, drawn: 750 * time.Second, isUnknown: true},
+		"an iat that is none":            {claims: `{"iat":"then","exp":END}`, expires: 1000 * time.Second, drawn: 750 * time.Second, isUnknown: true},
+		"a fixed life beside them":       {claims: `{"iat":NOW,"exp":END}`, fixed: 500 * time.Second, expires: 500 * time.Second, drawn: 375 * time.Second, first: 350 * time.Second, last: 400 * time.Second},
+		"one that is due":                {claims: `{"iat":NOW,"exp":END}`, expires: 1000 * time.Second, drawn: -time.Second, isDue: true, isUnknown: true},
+	} {
+		payload := strings.NewReplacer("NOW", fmt.Sprint(now.Unix()), "END", fmt.Sprint(in(1000*time.Second).Unix())).Replace(c.claims)
+		encode := base64.RawURLEncoding.EncodeToString
+		token := encode([]byte(`{"alg":"HS256"}`)) + "." + encode([]byte(payload)) + ".c2ln"
+		s := describeSession(token, jwtsession.Status{ExpiresAt: in(c.expires), RefreshAt: in(c.drawn)}, c.fixed)
+		first, last := in(c.first), in(c.last)
+		if c.isUnknown {
+			first, last = in(c.drawn), time.Time{}
+		}
+		if c.isDue {
+			first = time.Time{}
+		}
+		if s.RefreshIsDue != c.isDue || !s.RefreshAt.Equal(first) || !s.RefreshBefore.Equal(last) {
+			t.Errorf("%s: got due %v, and between %v and %v; want %v, %v and %v", name, s.RefreshIsDue, s.RefreshAt, s.RefreshBefore, c.isDue, first, last)
+		}
 	}
 }
 

@@ -240,11 +240,8 @@ func (r *recorded) leaves() (all []leaf) {
 			all = append(all, leaf{"body", text})
 		}
 	}
-	for _, line := range r.header["Set-Cookie"] {
-		if name, value, found := strings.Cut(line, "="); found {
-			value, _, _ = strings.Cut(value, ";")
-			all = append(all, leaf{"cookie:" + strings.TrimSpace(name), strings.TrimSpace(value)})
-		}
+	for _, cookie := range exchange.Cookies(r.header) {
+		all = append(all, leaf{"cookie:" + cookie.Name, cookie.Value})
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.header)) {
 		if !slices.Contains(usual, name) {

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/textproto"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ type path struct {
 	name  string // of the header or the cookie
 	steps []string
 }
+
+// colonPrefix begins what is meant as another place than the JSON.
+var colonPrefix = regexp.MustCompile(`^[A-Za-z]+:`)
 
 func parsePath(s string) (path, error) {
 	if name, found := strings.CutPrefix(s, "header:"); found {
@@ -40,6 +44,13 @@ func parsePath(s string) (path, error) {
 	if s == "body" {
 		return path{kind: "body"}, nil
 	}
+	if prefix := colonPrefix.FindString(s); prefix != "" {
+		advice := ""
+		if near := nearest(prefix, []string{"header:", "cookie:"}); near != "" {
+			advice = " did you mean " + near + s[len(prefix):] + "?"
+		}
+		return path{}, fmt.Errorf("%q begins with %s, and there are header: and cookie:%s", s, prefix, advice)
+	}
 	steps := strings.Split(s, ".")
 	if slices.Contains(steps, "") || strings.ContainsAny(s, " \t\r\n{}[]$/") {
 		return path{}, fmt.Errorf(`%q is no path into an answer: write one like "data.access_token", "errors.0.code", "header:X-Auth-Token", "cookie:SID" or "body"`, s)
@@ -56,6 +67,35 @@ func (p path) String() string {
 		return p.kind
 	}
 	return p.kind + ":" + p.name
+}
+
+// leadsThrough reports whether there can be nothing at p where there is a text or
+// a number at q: p goes on from there, or into the body that q is.
+func (p path) leadsThrough(q path) bool {
+	if p.kind != "json" {
+		return false
+	}
+	return q.kind == "body" || q.kind == "json" && len(p.steps) > len(q.steps) && slices.Equal(p.steps[:len(q.steps)], q.steps)
+}
+
+// checkPaths finds two of which no answer can have both.
+func (e *Exchange) checkPaths(Description) error {
+	type place struct {
+		path
+		field, name string
+	}
+	places := []place{{e.token, "Protocol.Token", ""}, {e.expiresAt, "Protocol.ExpiresAt", ""}, {e.expiresIn, "Protocol.ExpiresIn", ""}}
+	for _, name := range e.Keeps() {
+		places = append(places, place{e.keep[name], "Protocol.Keep", name + ": "})
+	}
+	for _, p := range places {
+		for _, q := range places {
+			if p.leadsThrough(q.path) {
+				return fmt.Errorf("%s: %s%q leads through %q, which is %s's: no answer has both", p.field, p.name, p, q, q.field)
+			}
+		}
+	}
+	return nil
 }
 
 // Answer is what a description finds in an answer.
@@ -191,20 +231,6 @@ func (r *reader) at(p path) any {
 		return value
 	}
 	return nil
-}
-
-// cookie returns the value that the last Set-Cookie of that name has, as it is
-// written there: what a server may want back (RFC 6265) is more than net/http
-// lets pass.
-func cookie(header http.Header, name string) string {
-	value := ""
-	for _, line := range header["Set-Cookie"] {
-		pair, _, _ := strings.Cut(line, ";")
-		if n, v, found := strings.Cut(pair, "="); found && strings.TrimSpace(n) == name {
-			value = strings.TrimSpace(v)
-		}
-	}
-	return value
 }
 
 // written returns a string or a number as it is written in the answer, and nothing

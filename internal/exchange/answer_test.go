@@ -60,6 +60,44 @@ func TestAnAnswerIsReadWhereTheDescriptionSays(t *testing.T) {
 	}
 }
 
+// O1: what an answer deletes it does not bring.
+func TestACookieThatTheAnswerDeletesIsNone(t *testing.T) {
+	for _, c := range []struct {
+		lines []string
+		want  string
+	}{
+		{[]string{"SID=T; Max-Age=0"}, ""},
+		{[]string{"SID=T; Path=/; max-age = -1 ; HttpOnly"}, ""},
+		{[]string{"SID=T; Expires=Thu, 01 Jan 1970 00:00:00 GMT"}, ""},
+		{[]string{"SID=T; expires=Thu, 01-Jan-1970 00:00:10 GMT; Path=/"}, ""},
+		{[]string{"SID=T; Expires=Thursday, 01-Jan-70 00:00:00 GMT"}, ""},
+		{[]string{"SID=T; Expires=Wed Dec 31 23:59:59 1969"}, ""},
+		{[]string{"SID=T; Path=/", "SID=deleted; Expires=Fri, 31 Dec 1999 23:59:59 GMT"}, ""},
+		{[]string{"SID=; Max-Age=0", "SID=T; Path=/"}, "T"},
+		{[]string{"SID=T", "other=; Max-Age=0"}, "T"},
+		{[]string{"SID=T; Max-Age=3600; Expires=Thu, 01 Jan 1970 00:00:00 GMT"}, "T"}, // Max-Age goes first
+		{[]string{"SID=T; Max-Age=0; Max-Age=60"}, "T"},                               // the last one counts
+		{[]string{"SID=T; Max-Age=0; Expires=Fri, 01 Jan 2038 00:00:00 GMT"}, ""},
+		{[]string{"SID=T; Max-Age=00"}, ""},
+		{[]string{"SID=T; Max-Age=+0"}, "T"}, // is read over, as what is no number
+		{[]string{"SID=T; Max-Age"}, "T"},
+		{[]string{"SID=T; Max-Age=-"}, "T"},
+		{[]string{"SID=T; Max-Age=99999999999999999999"}, "T"},
+		{[]string{"SID=T; Expires=0"}, "T"}, // no date
+		{[]string{"SID=T; Expires=Sat, 01 Jan 2000 00:00:00 GMT"}, "T"},
+		{[]string{"SID=T; Expires=Thu, 31 Jan 2070 19:59:58 -0800"}, "T"},
+	} {
+		e, err := Parse(Description{SignIn: "POST /login", Token: "cookie:SID", Keep: map[string]string{"sid": "cookie:SID"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.Read(http.Header{"Set-Cookie": c.lines}, nil)
+		if err != nil || got.Token != c.want || got.Kept["sid"] != c.want {
+			t.Errorf("%q: got the token %q and %q kept, %v; want %q", c.lines, got.Token, got.Kept["sid"], err, c.want)
+		}
+	}
+}
+
 // T8: what judges nothing is no session, whatever its status.
 func TestAPageInPlaceOfAnAnswerIsNoSession(t *testing.T) {
 	page := http.Header{"Content-Type": {"text/html; charset=utf-8"}, "Set-Cookie": {"SID=guest"}}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ type Exchange struct {
 // Parse reads a description. Its errors begin with the field's name.
 func Parse(d Description) (*Exchange, error) {
 	e := &Exchange{text: textOf(d), keep: map[string]path{}, rejects: slices.Clone(d.Rejects)}
-	for _, step := range []func(Description) error{e.parseKeep, e.parseRequests, e.parseAnswers, e.parseSend} {
+	for _, step := range []func(Description) error{e.parseKeep, e.parseRequests, e.parseAnswers, e.checkPaths, e.parseSend} {
 		if err := step(d); err != nil {
 			return nil, err
 		}
@@ -85,7 +86,7 @@ func Parse(d Description) (*Exchange, error) {
 func (e *Exchange) parseKeep(d Description) error {
 	for _, name := range slices.Sorted(maps.Keys(d.Keep)) {
 		switch {
-		case !isName(name):
+		case !IsName(name):
 			return fmt.Errorf("Protocol.Keep: %q is no name for a placeholder: give it letters, digits, - and _, and a letter first", name)
 		case slices.Contains([]string{Email, Password, Code, Basic, Token}, name):
 			return fmt.Errorf("Protocol.Keep: {%s} is taken: give what is kept another name", name)
@@ -123,6 +124,10 @@ func (e *Exchange) parseRequests(d Description) error {
 	return nil
 }
 
+// asDuration is what must be meant as a duration: in an answer, only an array has
+// a step of digits, and nobody puts lives into one without names.
+var asDuration = regexp.MustCompile(`^[+-]?[0-9][^.]*$`)
+
 func (e *Exchange) parseAnswers(d Description) (err error) {
 	if d.Token == "" {
 		return errors.New(`Protocol.Token: there is none: say where the answer has the token, "data.access_token" or "header:X-Auth-Token" for instance`)
@@ -143,6 +148,9 @@ func (e *Exchange) parseAnswers(d Description) (err error) {
 			return fmt.Errorf("Protocol.ExpiresIn: %v is no life: give a positive duration", fixed)
 		}
 		return nil
+	}
+	if asDuration.MatchString(d.ExpiresIn) {
+		return fmt.Errorf(`Protocol.ExpiresIn: %q is no duration: give one like "2h" or "3600s", or say where the answer has it`, d.ExpiresIn)
 	}
 	at, isMilliseconds := strings.CutSuffix(d.ExpiresIn, " ms")
 	e.unit = time.Second

@@ -84,11 +84,15 @@ func (e *Exchange) findHeader(r *Request, header http.Header, values Values) err
 	}
 	for _, f := range r.header {
 		belongs = append(belongs, f.name)
-		got := header.Values(f.name)
+		got, written := [][]string{header.Values(f.name)}, []text{f.value}
 		if f.place == inCookie {
-			got = cookiePairs(header, f.value)
+			got, written = nil, nil
+			for pair := range strings.SplitSeq(f.value.String(), ";") {
+				written = append(written, parseText(strings.TrimSpace(pair)))
+				got = append(got, cookiePairs(header, written[len(written)-1]))
+			}
 		}
-		if len(got) != 1 || !f.value.find(got[0], values) {
+		if !findEach(written, got, values) {
 			return fmt.Errorf("its header %s is not as it is described", f.name)
 		}
 	}
@@ -98,6 +102,16 @@ func (e *Exchange) findHeader(r *Request, header http.Header, values Values) err
 		}
 	}
 	return nil
+}
+
+// findEach reads what has to be there once each.
+func findEach(written []text, got [][]string, values Values) bool {
+	for i, t := range written {
+		if len(got[i]) != 1 || !t.find(got[i][0], values) {
+			return false
+		}
+	}
+	return true
 }
 
 // cookiePairs are the pairs of a Cookie header that have the name of a written

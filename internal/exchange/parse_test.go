@@ -61,6 +61,7 @@ func TestADescriptionThatCannotWorkIsAnErrorThatNamesItsField(t *testing.T) {
 		{"a Host", signIn("POST /login\nhost: example.com"), "Protocol.SignIn: the header Host is not to be set"},
 		{"a Content-Length", signIn("POST /login\nContent-Length: 5\n\na=b"), "Protocol.SignIn: the header Content-Length is not to be set"},
 		{"a Content-Type that is none", signIn("POST /login\nContent-Type: json;;\n\n{}"), "Protocol.SignIn: the Content-Type"},
+		{"two Content-Types", signIn("POST /login\nContent-Type: application/json\ncontent-type: text/xml\n\n{}"), "Protocol.SignIn: the header Content-Type is there twice"},
 		{"a Content-Type to fill in", signIn("POST /login\nContent-Type: {kind}\n\n{}"), "Protocol.SignIn: the Content-Type has a placeholder"},
 		{"a body that is no JSON", signIn("POST /login\n\n{\"password\": \"{password}\",}"), "Protocol.SignIn: the body is no JSON"},
 		{"a placeholder outside of a string", signIn("POST /login\n\n{\"password\": {password}}"), "Protocol.SignIn: the body is no JSON"},
@@ -91,9 +92,24 @@ func TestADescriptionThatCannotWorkIsAnErrorThatNamesItsField(t *testing.T) {
 		{"a header without a name", with(func(d *Description) { d.Token = "header:" }), `Protocol.Token: "header:" names no header`},
 		{"a cookie without a name", with(func(d *Description) { d.Token = "cookie: a" }), `Protocol.Token: "cookie: a" names no cookie`},
 		{"an expiry that is no path", with(func(d *Description) { d.ExpiresAt = "in 2 h" }), `Protocol.ExpiresAt: "in 2 h" is no path`},
-		{"a life that is no path", with(func(d *Description) { d.ExpiresIn = "2 hours" }), `Protocol.ExpiresIn: it is no duration like "2h"`},
+		{"a life that is no path", with(func(d *Description) { d.ExpiresIn = "two hours" }), `Protocol.ExpiresIn: it is no duration like "2h"`},
+		{"a life in words", with(func(d *Description) { d.ExpiresIn = "2 hours" }), `Protocol.ExpiresIn: "2 hours" is no duration`},
 		{"a life of nothing", with(func(d *Description) { d.ExpiresIn = "0s" }), `Protocol.ExpiresIn: 0s is no life`},
 		{"a life below zero", with(func(d *Description) { d.ExpiresIn = "-2h" }), `Protocol.ExpiresIn: -2h0m0s is no life`},
+		{"a life in days", with(func(d *Description) { d.ExpiresIn = "7d" }), `Protocol.ExpiresIn: "7d" is no duration: give one like "2h" or "3600s", or say where the answer has it`},
+		{"a life without a unit", with(func(d *Description) { d.ExpiresIn = "3600" }), `Protocol.ExpiresIn: "3600" is no duration`},
+		{"a life without a unit, in milliseconds", with(func(d *Description) { d.ExpiresIn = "3600 ms" }), `Protocol.ExpiresIn: "3600 ms" is no duration`},
+		{"a life of millions of years", with(func(d *Description) { d.ExpiresIn = "99999999999h" }), `Protocol.ExpiresIn: "99999999999h" is no duration`},
+		{"a life of days below zero", with(func(d *Description) { d.ExpiresIn = "-7d" }), `Protocol.ExpiresIn: "-7d" is no duration`},
+		{"a prefix that is misspelled", with(func(d *Description) { d.Token = "headr:X-Auth-Token" }), `Protocol.Token: "headr:X-Auth-Token" begins with headr:, and there are header: and cookie: did you mean header:X-Auth-Token?`},
+		{"a prefix in capital letters", with(func(d *Description) { d.Token = "Cookie:SID" }), `Protocol.Token: "Cookie:SID" begins with Cookie:, and there are header: and cookie: did you mean cookie:SID?`},
+		{"a prefix that there is not", keep("refresh", "query:refresh"), `Protocol.Keep: refresh: "query:refresh" begins with query:, and there are header: and cookie:`},
+		{"a life within the token", with(func(d *Description) { d.Token, d.ExpiresIn = "a.b", "a.b.c" }), `Protocol.ExpiresIn: "a.b.c" leads through "a.b", which is Protocol.Token's: no answer has both`},
+		{"a token within the expiry", with(func(d *Description) { d.Token, d.ExpiresAt = "a.b", "a" }), `Protocol.Token: "a.b" leads through "a", which is Protocol.ExpiresAt's`},
+		{"something kept within the token", with(func(d *Description) { d.Keep = map[string]string{"csrf": "c", "refresh": "data.0.access.refresh"} }),
+			`Protocol.Keep: refresh: "data.0.access.refresh" leads through "data.0.access", which is Protocol.Token's`},
+		{"two that are kept", with(func(d *Description) { d.Keep = map[string]string{"csrf": "a.b", "refresh": "a"} }), `Protocol.Keep: csrf: "a.b" leads through "a", which is Protocol.Keep's`},
+		{"a life in a body that is the token", with(func(d *Description) { d.Token, d.ExpiresAt, d.ExpiresIn = "body", "", "in" }), `Protocol.ExpiresIn: "in" leads through "body", which is Protocol.Token's`},
 		{"a kept name that is taken", keep("token", "a"), "Protocol.Keep: {token} is taken"},
 		{"a kept name that is none", keep("re fresh", "a"), `Protocol.Keep: "re fresh" is no name`},
 		{"a kept path that is none", keep("refresh", ""), `Protocol.Keep: refresh: "" is no path`},
@@ -125,7 +141,18 @@ func TestADescriptionThatCannotWorkIsAnErrorThatNamesItsField(t *testing.T) {
 		}
 	}
 	for name, d := range map[string]Description{
-		"the description that all of these are made of":     rotating,
+		"the description that all of these are made of": rotating,
+		"paths that begin alike, and two that are one": with(func(d *Description) {
+			d.Token, d.ExpiresAt, d.ExpiresIn = "0.a.b", "0.a.bc", "0.e ms"
+			d.Keep = map[string]string{"refresh": "0.a.b", "csrf": "header:0.a"}
+		}),
+		"a body beside a header and a cookie": with(func(d *Description) {
+			d.Token, d.ExpiresAt, d.ExpiresIn = "body", "header:Expires", "2h"
+			d.Keep = map[string]string{"refresh": "cookie:r", "csrf": "body"}
+		}),
+		"colons in names": with(func(d *Description) {
+			d.Token, d.ExpiresAt, d.ExpiresIn = "data.ns:token", "dc-1:at", "_x:in"
+		}),
 		"two cookies, and a header and a query of one name": send("Cookie: A={token}", "Cookie: B={token}", "X-Sid: {token}", "?X-Sid={token}"),
 	} {
 		if _, err := Parse(d); err != nil {

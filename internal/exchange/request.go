@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/textproto"
@@ -70,6 +71,9 @@ func parseRequest(s string) (*Request, error) {
 		}
 		if f.name == "Content-Type" && len(f.value.names) > 0 {
 			return nil, errors.New("the Content-Type has a placeholder in it: write out what the body is")
+		}
+		if f.name == "Content-Type" && slices.ContainsFunc(r.header, func(o field) bool { return o.name == f.name }) {
+			return nil, errors.New("the header Content-Type is there twice: leave the one that says what the body is")
 		}
 		r.header = append(r.header, f)
 		lines = lines[1:]
@@ -202,8 +206,9 @@ func (r *Request) parseBody(body string) error {
 }
 
 // New builds the request for the API at baseURL, which has no slash at its end.
-// The carrier may be nil; it is put in if the request carries what Send says, but
-// never replaces a header that the description has written.
+// The carrier may be nil; it is put in if the request carries what Send says. Its
+// cookies join those that the description has written; another header of the
+// description's stays as it is.
 func (r *Request) New(ctx context.Context, baseURL string, values Values, c *Carrier) (*http.Request, error) {
 	target, err := r.target(values)
 	if err != nil {
@@ -221,21 +226,35 @@ func (r *Request) New(ctx context.Context, baseURL string, values Values, c *Car
 	if err != nil {
 		return nil, errors.New("the request's URL cannot be made: check BaseURL and the path") // its error quotes the URL
 	}
+	written, err := r.fillHeader(values)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(req.Header, written)
 	if r.carries && c != nil {
 		c.Sign(req)
+		delete(written, "Cookie")
+		maps.Copy(req.Header, written)
 	}
-	written := http.Header{}
+	return req, nil
+}
+
+// fillHeader returns the header as it is described. Cookies are one line, however
+// many they are written in (RFC 6265, section 5.4).
+func (r *Request) fillHeader(values Values) (http.Header, error) {
+	header := http.Header{}
 	for _, f := range r.header {
 		value, err := f.value.fill(f.place, values)
 		if err != nil {
 			return nil, err
 		}
-		written.Add(f.name, value)
+		if before := header[f.name]; f.place == inCookie && before != nil {
+			before[0] += "; " + value
+		} else {
+			header.Add(f.name, value)
+		}
 	}
-	for name, values := range written {
-		req.Header[name] = values
-	}
-	return req, nil
+	return header, nil
 }
 
 // target returns the path and the query.

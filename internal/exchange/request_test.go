@@ -50,7 +50,8 @@ func TestARequestIsReadAsItIsWrittenInAnHTTPFile(t *testing.T) {
 		"POST /l\ncontent-type: application/vnd.api+json\n\n\"{email}\"":                         "POST https://h/v1/l\nContent-Type: application/vnd.api+json\n\n\"a b\"",
 		"POST /l\nContent-Type: text/xml\n\n<a>\r\n</a>":                                         "POST https://h/v1/l\nContent-Type: text/xml\n\n<a>\n</a>",
 		"POST /l\nCookie: a={tenant}; b=1":                                                       "POST https://h/v1/l\nCookie: a=no/1; b=1\n",
-		"POST /l?":                                                                               "POST https://h/v1/l?\n",
+		"POST /l\nCookie: a=1\ncookie: b={tenant}; c=2":                                          "POST https://h/v1/l\nCookie: a=1; b=no/1; c=2\n",
+		"POST /l?": "POST https://h/v1/l?\n",
 	} {
 		req, err := parsed(t, text).New(t.Context(), "https://h/v1", values, nil)
 		if err != nil {
@@ -113,6 +114,35 @@ func TestARequestCarriesWhatSendSaysUnlessItNamesItItself(t *testing.T) {
 		}
 		if got := shape(t, req); got != want {
 			t.Errorf("got\n%q, want\n%q", got, want)
+		}
+	}
+}
+
+// O1: a cookie of Send joins those that the request has itself, as it joins a
+// caller's.
+func TestACookieOfSendJoinsThoseOfTheDescription(t *testing.T) {
+	for _, c := range []struct{ refresh, want string }{
+		{"GET /l\nCookie: lang=en", "lang=en; SID=t"},
+		{"GET /l\nCookie: lang=en; a=1\ncookie: b=2", "lang=en; a=1; b=2; SID=t"},
+		{"GET /l\nCookie: lang=en; t={token}", "lang=en; t=t"},
+	} {
+		e, err := Parse(with(func(d *Description) { d.Refresh, d.Send = c.refresh, []string{"Cookie: SID={token}"} }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		carrier, err := e.Carrier("t", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := e.Refresh.New(t.Context(), "https://h", Values{Token: "t"}, carrier)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(req.Header["Cookie"], " | "); got != c.want {
+			t.Errorf("%q: got the cookies %q, want %q", c.refresh, got, c.want)
+		}
+		if _, err := e.Match(e.Refresh, req, "/l", nil); err != nil {
+			t.Errorf("%q: got %v from a server that reads it to the letter, want nothing wrong", c.refresh, err)
 		}
 	}
 }

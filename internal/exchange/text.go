@@ -41,7 +41,8 @@ var (
 	braced      = regexp.MustCompile(`\{\{\s*([A-Za-z][A-Za-z0-9_-]*)\s*\}\}`)
 )
 
-func isName(s string) bool { return placeholder.FindString("{"+s+"}") == "{"+s+"}" }
+// IsName reports whether a placeholder may be called so.
+func IsName(s string) bool { return placeholder.FindString("{"+s+"}") == "{"+s+"}" }
 
 // text is a text with placeholders: literal parts, each followed by the
 // placeholder of the same index, if there is one.
