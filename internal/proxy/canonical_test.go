@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -59,20 +60,43 @@ func TestNoReadingOfAPathLeadsOut(t *testing.T) {
 func TestTheProtocolsPathsAreOfTheAPIsOwn(t *testing.T) {
 	a := newAPI(t, nil)
 	p := a.running(t, func(c *Config) {
-		c.APIs[0].ProtocolPaths = []string{"/api/token/", "/api/token/refresh/", "/login.php", "/users/{id}/logout", "/Seats({id})/end"}
+		c.APIs[0].ProtocolPaths = []string{"/api/token/", "/api/token/refresh/", "/login.php", "/users/{id}/logout", "/auth/{token}", "/Seats({id})/end"}
 	})
 	for path, want := range map[string]int{
 		"/api/token": 403, "/API/token/": 403, "/api//token.json": 403, "/api/token/refresh": 403, "/api/token/other": 200, "/api": 200,
-		"/login": 403, "/login.php": 403, "/login.PHP%20": 403, "/users/7/logout": 403, "/users/logout": 200, "/users/7/logout/x": 200, "/Seats(7)/End": 403, "/seats(7)": 200, "/session": 200,
+		"/login": 403, "/login.php": 403, "/login.PHP%20": 403, "/users/7/logout": 403, "/users/logout": 200, "/users/7/logout/x": 200, "/Seats(7)/End": 403,
+		"/auth/7": 403, "/auth/7.json": 403, "/auth": 200, "/auth/a%2fb": 403, "/auth/a/b": 403, "/seats(7)": 200, "/session": 200,
 	} {
 		got := send(t, p, "GET "+path+" HTTP/1.1\nHost: HOST\n\n")
 		if got.status != want && !(path == "/session" && got.status != 403) {
 			t.Errorf("%s: got %d %s, want %d", path, got.status, got.text, want)
 		}
 	}
-	for _, path := range []string{"", "/", "/..", "/;x"} {
+	for _, path := range []string{"", "/", "/..", "/;x", strings.Repeat("/x", 64)} {
 		if _, err := parseProtocolPaths([]string{path}); err == nil {
 			t.Errorf("the protocol's own path %q: got no error, want one", path)
+		}
+	}
+}
+
+// The library escapes what it puts into a path; servers undo that before they look
+// at the slashes, or after.
+func TestAValueWithASlashInItHidesNoPathOfTheProtocols(t *testing.T) {
+	a := newAPI(t, nil)
+	p := a.running(t, func(c *Config) {
+		c.APIs[0].ProtocolPaths = []string{"/users/{email}/session", "/{tenant}/{id}/end"}
+	})
+	for _, path := range []string{
+		"/users/x/session", "/users/team%2Fa/session", "/users/team%252Fa/session", "/users/team%5Ca/session", "/users/team/a/session", "/users/a/session/session",
+		"/users/a%2Fb%2Fc/session.json", "/users/%3Bx/session", "/users/%3Fx/session", "/users/%23/session/;/", "/users/a%3Bb/session;x",
+		"/a/b/end", "/a/b/c/end", "/a%2Fb/c/end/", "/a/;x/end", "/%20/b/end.json",
+	} {
+		send(t, p, "DELETE "+path+" HTTP/1.1\nHost: HOST\n\n").expect(t, path, 403, "session")
+	}
+	a.expectNothingAsked(t, "a path of the protocol's")
+	for _, path := range []string{"/users/session", "/users/x/sessions", "/users/x/session/y", "/users/x/session.json/y", "/user/x/session", "/a/end"} {
+		if got := send(t, p, "DELETE "+path+" HTTP/1.1\nHost: HOST\n\n"); got.status == 403 {
+			t.Errorf("%s: got %d %s, want it passed on", path, got.status, got.text)
 		}
 	}
 }

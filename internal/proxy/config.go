@@ -55,8 +55,8 @@ type API struct {
 
 	// ProtocolPaths are those, below BaseURL, at which the API signs in, refreshes
 	// and logs out, which the clients may not call: it is one session that all of
-	// them share. A segment with braces in it, "{id}", stands for any. Nil stands for
-	// [PacerProPaths].
+	// them share. A segment with braces in it, "{id}", stands for any one or more. Nil
+	// stands for [PacerProPaths].
 	ProtocolPaths []string
 
 	// SessionHeaders are those, besides Authorization, that a session is in. They do
