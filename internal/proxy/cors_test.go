@@ -79,6 +79,25 @@ require("http").request(%q, {method: "OPTIONS", headers: {"Origin": %q, "Access-
 	a.expectNothingAsked(t, "preflights")
 }
 
+func TestAPageSeesWhenToComeAgain(t *testing.T) {
+	const origin = "http://localhost:3000"
+	_, p := away(t, func(c *Config) { c.Origins = []string{origin} })
+	got := send(t, p, "GET /me HTTP/1.1\nHost: HOST\nOrigin: "+origin+"\n\n")
+	got.expect(t, "an API that is away", 502, "api_unreachable")
+	for name := range got.header {
+		if exposed := got.header["Access-Control-Expose-Headers"]; !strings.HasPrefix(name, "Access-Control-") && name != "Date" && !isListed(exposed, name) {
+			t.Errorf("got %s, and %q to be seen by pages; want it among them", name, exposed)
+		}
+	}
+	if got.header.Get("Retry-After") == "" {
+		t.Errorf("got %v, want a Retry-After: this is no test else", got.header)
+	}
+	own := send(t, p, "GET /-/healthz HTTP/1.1\nHost: HOST\nOrigin: "+origin+"\n\n")
+	if exposed := own.header["Access-Control-Expose-Headers"]; own.status != 200 || !isListed(exposed, "Content-Type") {
+		t.Errorf("/-/healthz: got %d and %q to be seen by pages, want 200 and all that there is", own.status, exposed)
+	}
+}
+
 // Most clients leave out Authorization when a redirect leads to another host.
 func TestTheSecretDoesNotFollowARedirectToAnotherHost(t *testing.T) {
 	t.Parallel()

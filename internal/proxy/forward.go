@@ -252,7 +252,6 @@ func (p *passage) answer(res *http.Response) {
 	to := p.Header()
 	p.answers.copy(to, res.Header)
 	p.links.keepInside(to, ownOrigin(p.Request))
-	p.mark()
 	announced := p.announce(to, res)
 	wantsAll := p.body == nil || p.body.complete.Load()
 	if p.body != nil {

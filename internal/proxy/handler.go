@@ -85,7 +85,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.guard.knows(r.Host) {
 		e.origin = h.guard.allowed(r)
 		if e.origin != "" && isPreflight(r) {
-			share(e.Header(), e.origin, e.cookies)
 			preflight(e, r)
 			return
 		}
@@ -98,7 +97,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.refuse(refused)
 		return
 	case strings.HasPrefix(r.URL.Path, ownPrefix):
-		e.mark()
 		h.own.ServeHTTP(e, r)
 		return
 	case isSpare:
