@@ -98,6 +98,28 @@ func TestAPageSeesWhenToComeAgain(t *testing.T) {
 	}
 }
 
+// An origin is compared as browsers send it, in whatever way it was written.
+func TestAnAllowedOriginIsReadAsBrowsersWriteIt(t *testing.T) {
+	for written, sent := range map[string]string{
+		"https://x:443": "https://x", "http://x:80": "http://x", "http://x:443": "http://x:443", "HTTPS://X": "https://x", "http://[::0:1]:80": "http://[::1]",
+		"https://b\u00fccher.example": "https://xn--bcher-kva.example", "chrome-extension://abc": "chrome-extension://abc", "capacitor://localhost": "capacitor://localhost",
+	} {
+		g, err := newGuard(Config{Origins: []string{written}}, nil)
+		if err != nil {
+			t.Errorf("%s: got error %v, want none", written, err)
+			continue
+		}
+		if !g.origins[sent] {
+			t.Errorf("%s: got %v, want %s", written, g.origins, sent)
+		}
+	}
+	for _, written := range []string{"", "x", "ftp://x", "ws://x", "file://x", "htps://x", "https://", "https://x/", "https://u@x", "https://*.x", "https://x?", "null", "https://[x]", "//x"} {
+		if err := (Config{Origins: []string{written}}).Validate(); err == nil || !strings.Contains(err.Error(), "give ") {
+			t.Errorf("%s: got error %v, want one that says what to give", written, err)
+		}
+	}
+}
+
 // Most clients leave out Authorization when a redirect leads to another host.
 func TestTheSecretDoesNotFollowARedirectToAnotherHost(t *testing.T) {
 	t.Parallel()
