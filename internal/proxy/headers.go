@@ -29,7 +29,7 @@ type headerRule struct {
 	way    way
 	unless kept
 	reason string
-	names  string // separated by spaces; one that ends in * stands for all that begin so
+	names  string // separated by spaces; * at an end stands for whatever is there
 }
 
 // headerRules are all headers that do not pass. Whatever they do not name passes
@@ -45,10 +45,10 @@ var headerRules = []headerRule{
 	{toClient, never, "a token that the API repeats, or renews this way, is none of the client's", "Authorization"},
 	{bothWays, withCookies, "all clients share one session, and would share one another's cookies", "Cookie Cookie2 Set-Cookie Set-Cookie2"},
 	{bothWays, never, "it tells of the client's network, of which no API on the outside has any need",
-		"Forwarded X-Forwarded X-Forwarded-* X-Original-Forwarded-For Via Client-Ip Remote-Addr Remote-Host True-Client-Ip " +
-			"X-Real-Ip X-Client-* X-Remote-* X-Cluster-Client-Ip X-Originating-* X-Envoy-External-Address X-Envoy-Peer-* X-Proxyuser-Ip " +
-			"X-Azure-Clientip X-Azure-Socketip X-Appengine-User-Ip X-Host Cf-Connecting-* Cf-Pseudo-Ipv4 Cf-Ipcountry Fastly-Client-Ip " +
-			"Fly-Client-Ip Proxy-Client-Ip Wl-Proxy-Client-Ip X-Proxy-* X-Proxied-*"},
+		"*-Ip *-Clientip *-Realip *-Remoteip *-Socketip *-Forwarded-For *-Original-For *-Proxied-For " +
+			"Forwarded Forwarded-* X-Forwarded X-Forwarded-* Via X-Bluecoat-Via X-Host X-Client-* X-Remote-* X-Originating-* X-Proxy-* X-Proxied-* " +
+			"Remote-Addr Remote-Host Client-Cert Client-Cert-Chain Ssl-Client-* X-Ssl-Client-* X-Envoy-External-Address X-Envoy-Peer-* " +
+			"Cf-Connecting-* Cf-Pseudo-* Cf-Ip* Cloudfront-Viewer-* X-Vercel-Ip-* X-Appengine-* X-Akamai-Edgescape"},
 	{toAPI, never, "it has a server act on another path or method than the one that was judged",
 		"X-Original-Url X-Original-Uri X-Original-Host X-Original-Method X-Original-Path X-Rewrite-Url X-Rewrite-Uri X-Override-Url X-Http-Method " +
 			"X-Http-Method-Override X-Method-Override X-Http-Path-Override X-Http-Host-Override X-Request-Uri X-Request-Url Request-Uri " +
@@ -66,6 +66,7 @@ var headerRules = []headerRule{
 type headers struct {
 	stopped  map[string]bool // names in their canonical form
 	prefixes []string
+	suffixes []string
 }
 
 // newHeaders returns the rules of a way, those that are waived left out.
@@ -84,6 +85,8 @@ rules:
 		for name := range strings.FieldsSeq(rule.names) {
 			if prefix, isPrefix := strings.CutSuffix(name, "*"); isPrefix {
 				h.prefixes = append(h.prefixes, prefix)
+			} else if suffix, isSuffix := strings.CutPrefix(name, "*"); isSuffix {
+				h.suffixes = append(h.suffixes, suffix)
 			} else {
 				h.stopped[name] = true
 			}
@@ -107,6 +110,11 @@ func (h *headers) pass(name string) bool {
 	}
 	for _, prefix := range h.prefixes {
 		if strings.HasPrefix(name, prefix) {
+			return false
+		}
+	}
+	for _, suffix := range h.suffixes {
+		if strings.HasSuffix(name, suffix) {
 			return false
 		}
 	}

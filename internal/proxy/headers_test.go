@@ -15,6 +15,11 @@ import (
 var unwanted = []string{
 	"X-Real-Ip", "X-Client-Ip", "Via", "X-Forwarded-For", "X-Forwarded-Client-Cert", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip", "X-Cluster-Client-Ip",
 	"X_Forwarded_For", "X_real_ip", "X-Envoy-External-Address", "X.Real.Ip", "X-Forwarded.For", "Proxy-Authorization", "Keep-Alive", "Jwtsession-Secret",
+	"Forwarded-For", "X-Original-For", "Ali-Cdn-Real-Ip", "X-Original-Forwarded-For", "X-Vercel-Forwarded-For", "X-Proxied-For", "Cdn-Src-Ip", "X-Nf-Client-Connection-Ip",
+	"Do-Connecting-Ip", "X-Ms-Forwarded-Client-Ip", "Incap-Client-Ip", "Akamai-Client-Ip", "Fastly-Client-Ip", "Fly-Client-Ip", "Cf-Connecting-Ipv6", "Cf-Pseudo-Ipv4",
+	"X-Azure-Clientip", "X-Azure-Socketip", "X-Sucuri-Clientip", "X-Realip", "X-ProxyUser-Ip", "Wl-Proxy-Client-Ip", "Proxy-Client-Ip", "X-Appengine-User-Ip",
+	"X-Appengine-City", "Cloudfront-Viewer-Address", "Cloudfront-Viewer-Country", "Cf-Ipcity", "X-Vercel-Ip-City", "X-Remote-Addr", "Remote-Addr", "X-Client-Addr",
+	"Client-Ip", "X-Originating-Ip", "X-Forwarded", "X-Ip", "Forwarded_for", "X_source_ip", "X-Akamai-Edgescape", "X-Bluecoat-Via", "Client-Cert", "Client-Cert-Chain", "Ssl-Client-Cert", "X-Ssl-Client-Dn",
 }
 
 func TestWhatTellsOfTheClientsNetworkPassesInNoForm(t *testing.T) {
@@ -28,6 +33,26 @@ func TestWhatTellsOfTheClientsNetworkPassesInNoForm(t *testing.T) {
 	sent := fmt.Sprint(a.last(t).header)
 	if got.status != 200 || strings.Contains(sent, "canary") || a.last(t).header.Get("X-Kept") != "header" {
 		t.Errorf("got %d, and the API %s; want nothing that tells of the client", got.status, sent)
+	}
+}
+
+// What APIs ask their clients for, of people and of programs, passes.
+func TestWhatAnAPIAsksForPassesThoughItIsNamedAlike(t *testing.T) {
+	a := newAPI(t, nil)
+	p := a.running(t)
+	names := []string{
+		"Psu-Ip-Address", "Psu-Ip-Port", "X-Fapi-Customer-Ip-Address", "X-Request-Id", "Traceparent", "X-Amzn-Trace-Id", "If-Match", "Prefer", "X-Csrf-Token", "X-Api-Key",
+		"X-Tenant-Id", "Idempotency-Key", "X-Ship", "X-Membership", "Zip", "X-Look-For", "Destination", "Depth", "Base-Url", "Client-Id", "Cdn-Loop",
+	}
+	raw := "GET /me HTTP/1.1\nHost: HOST\n"
+	for _, name := range names {
+		raw += name + ": kept\n"
+	}
+	send(t, p, raw+"\n")
+	for _, name := range names {
+		if got := a.last(t).header.Get(name); got != "kept" {
+			t.Errorf("%s: the API got %q, want it as it was sent", name, got)
+		}
 	}
 }
 
@@ -131,7 +156,7 @@ func TestEveryHeaderRuleHasAReason(t *testing.T) {
 			t.Errorf("%s: got way %d and reason %q, want both", rule.names, rule.way, rule.reason)
 		}
 		for name := range strings.FieldsSeq(rule.names) {
-			if bare := strings.TrimSuffix(name, "*"); textproto.CanonicalMIMEHeaderKey(strings.TrimSuffix(bare, "-")) != strings.TrimSuffix(bare, "-") {
+			if bare := strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(name, "*"), "*"), "-"); textproto.CanonicalMIMEHeaderKey(strings.TrimSuffix(bare, "-")) != strings.TrimSuffix(bare, "-") {
 				t.Errorf("%s is not as net/http writes it: it would stop nothing", name)
 			}
 		}
