@@ -108,6 +108,8 @@ func TestHeadersThatChangeThePathOrTheMethodDoNotPass(t *testing.T) {
 		"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Http-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override",
 		"X_Original_URL", "X-Original-Method", "X-Forwarded-Uri", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Method", "X-Override-Url",
 		"X.Original.Url", "X-Original!Url", "x.http~method-override", "X-Envoy-Original-Path", "X-Replaced-Path",
+		"X-Middleware-Rewrite", "X-Middleware-Subrequest", "X-Matched-Path", "X-Now-Route-Matches", "X-Invoke-Path", "X-Invoke-Query", "X_middleware_rewrite", "X-Original-Target",
+		"X-Waws-Unencoded-Url", "X-Sendfile-Type", "X-Accel-Mapping",
 	} {
 		send(t, p, "GET /me HTTP/1.1\nHost: HOST\n"+name+": /session\n\n")
 		for got, values := range a.last(t).header {

@@ -50,9 +50,10 @@ var headerRules = []headerRule{
 			"Remote-Addr Remote-Host Client-Cert Client-Cert-Chain Ssl-Client-* X-Ssl-Client-* X-Envoy-External-Address X-Envoy-Peer-* " +
 			"Cf-Connecting-* Cf-Pseudo-* Cf-Ip* Cloudfront-Viewer-* X-Vercel-Ip-* X-Appengine-* X-Akamai-Edgescape"},
 	{toAPI, never, "it has a server act on another path or method than the one that was judged",
-		"X-Original-Url X-Original-Uri X-Original-Host X-Original-Method X-Original-Path X-Rewrite-Url X-Rewrite-Uri X-Override-Url X-Http-Method " +
+		"X-Original-* X-Rewrite-Url X-Rewrite-Uri X-Override-Url X-Http-Method " +
 			"X-Http-Method-Override X-Method-Override X-Http-Path-Override X-Http-Host-Override X-Request-Uri X-Request-Url Request-Uri " +
-			"X-Envoy-Original-Path X-Envoy-Original-Method X-Replaced-Path X-Rewrite-Path X-Request-Path"},
+			"X-Envoy-Original-Path X-Envoy-Original-Method X-Replaced-Path X-Rewrite-Path X-Request-Path " +
+			"X-Middleware-* X-Matched-Path X-Now-Route-Matches X-Invoke-* X-Waws-Unencoded-Url X-Accel-Mapping X-Sendfile-Type"},
 	{toAPI, never, "which page asked has been judged here, and its address is of the client's network",
 		"Origin Referer Access-Control-Request-*"},
 	{toClient, never, "which pages may read an answer is the proxy's to say", "Access-Control-* Timing-Allow-Origin"},
