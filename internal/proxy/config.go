@@ -60,7 +60,8 @@ type API struct {
 	ProtocolPaths []string
 
 	// SessionHeaders are those, besides Authorization, that a session is in. They do
-	// not pass to the clients, where the API repeats them or renews the session so.
+	// not pass to the clients, where the API repeats them or renews the session so, and
+	// from the clients neither in another spelling nor as trailers.
 	SessionHeaders []string
 }
 

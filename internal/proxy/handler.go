@@ -68,6 +68,7 @@ func (p *Proxy) forwarder(t *target, api API) (*forwarder, error) {
 		waived = append(waived, withAuthorization)
 	}
 	f.requests, f.answers = newHeaders(toAPI, waived...), newHeaders(toClient, waived...)
+	f.requests.onlyAsWritten(append([]string{"Cookie"}, api.SessionHeaders...)...)
 	for _, name := range api.SessionHeaders {
 		f.answers.stopped[textproto.CanonicalMIMEHeaderKey(name)] = true
 	}

@@ -66,13 +66,14 @@ var headerRules = []headerRule{
 // headers are the rules of one way, as a proxy has them.
 type headers struct {
 	stopped  map[string]bool // names in their canonical form
+	written  map[string]bool // likewise: see onlyAsWritten
 	prefixes []string
 	suffixes []string
 }
 
 // newHeaders returns the rules of a way, those that are waived left out.
 func newHeaders(w way, waived ...kept) headers {
-	h := headers{stopped: map[string]bool{}}
+	h := headers{stopped: map[string]bool{}, written: map[string]bool{}}
 rules:
 	for _, rule := range headerRules {
 		if rule.way&w == 0 {
@@ -96,7 +97,17 @@ rules:
 	return h
 }
 
-// pass reports whether a header may go on.
+// onlyAsWritten has headers pass that are spelled exactly so, if they do at all, and
+// are no trailers: the session's own take their place, or they are looked into.
+func (h *headers) onlyAsWritten(names ...string) {
+	for _, name := range names {
+		if name = textproto.CanonicalMIMEHeaderKey(name); h.pass(name) {
+			h.written[name] = true
+		}
+	}
+}
+
+// pass reports whether a header may go on, however it is spelled, or a trailer.
 func (h *headers) pass(name string) bool {
 	if strings.ContainsFunc(name, isOdd) {
 		name = textproto.CanonicalMIMEHeaderKey(strings.Map(func(r rune) rune {
@@ -106,7 +117,7 @@ func (h *headers) pass(name string) bool {
 			return r
 		}, name))
 	}
-	if h.stopped[name] {
+	if h.stopped[name] || h.written[name] {
 		return false
 	}
 	for _, prefix := range h.prefixes {
@@ -132,7 +143,7 @@ func isOdd(r rune) bool {
 func (h *headers) copy(to, from http.Header) {
 	hops := from["Connection"]
 	for name, values := range from {
-		if h.pass(name) && !(len(hops) > 0 && isListed(hops, name)) {
+		if (h.written[name] || h.pass(name)) && !(len(hops) > 0 && isListed(hops, name)) {
 			to[name] = values
 		}
 	}

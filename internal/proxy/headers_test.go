@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/jwtsession/jwtsession"
 )
 
 // unwanted are headers that pass neither way, in no form.
@@ -147,6 +150,36 @@ func TestLinksLeadThroughTheProxy(t *testing.T) {
 	sent.Store(map[string]string{"Content-Location": a.base + "/runs/7?x"})
 	if got := get(t, p, "/me").header.Get("Content-Location"); got != "/runs/7?x" {
 		t.Errorf("Content-Location: got %q, want /runs/7?x", got)
+	}
+}
+
+// Some servers read X_auth_token and X-Auth-Token as one, and some a trailer as a
+// header.
+func TestNothingOfAClientsIsReadInPlaceOfTheSession(t *testing.T) {
+	var header, trailer atomic.Value
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/login" {
+			io.WriteString(w, `{"token": "ours"}`)
+			return
+		}
+		io.Copy(io.Discard, r.Body)
+		header.Store(r.Header.Clone())
+		trailer.Store(r.Trailer.Clone())
+	}))
+	t.Cleanup(server.Close)
+	source := newSource(t, jwtsession.Config{BaseURL: server.URL, Protocol: &jwtsession.Protocol{
+		SignIn: "POST /login\n\nu={email}", Token: "token", ExpiresIn: "1h", Send: []string{"X-Auth-Token: {token}", "Cookie: SID={token}"},
+	}})
+	for _, keep := range []bool{false, true} {
+		p := (&api{source: source, base: server.URL}).running(t, func(c *Config) {
+			c.KeepCookies, c.APIs[0].SessionHeaders = keep, []string{"X-Auth-Token"}
+		})
+		got := send(t, p, "POST /me HTTP/1.1\nHost: HOST\nTransfer-Encoding: chunked\nTrailer: X-Auth-Token, Cookie, X-Sum\nX_auth_token: mine\nX-Auth_Token: mine\nX.Auth.Token: mine\n"+
+			"X-Auth-Token: mine\nCookie: SID=mine; other=theirs\nCookie: SID =mine\n\n1\nx\n0\nX-Auth-Token: mine\nCookie: SID=mine\nX-Sum: 1\n\n")
+		all := fmt.Sprint(header.Load(), trailer.Load())
+		if got.status != 200 || strings.Contains(all, "mine") || strings.Count(all, "ours") != 2 || !strings.Contains(all, "X-Sum:[1]") || strings.Contains(all, "other=theirs") != keep {
+			t.Errorf("cookies kept: %v: got %d, and the API %s; want the session twice, and nothing of the client's that is named so", keep, got.status, all)
+		}
 	}
 }
 
