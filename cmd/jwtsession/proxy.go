@@ -111,7 +111,7 @@ has the access log opened again. systemd is told when it listens (Type=notify).`
 	set.StringSliceVar(&o.Hosts, "allow-host", nil, "answer to this `host` as well, with any port or with HOST:PORT; may be repeated")
 	set.StringSliceVar(&o.Origins, "allow-origin", nil, "answer web pages of this `origin`, such as http://localhost:3000; may be repeated")
 	set.BoolVar(&o.KeepAuthorization, "keep-authorization", false, "pass on a client's own Authorization in place of the token")
-	set.BoolVar(&o.KeepCookies, "keep-cookies", false, "pass on cookies, both ways")
+	set.BoolVar(&o.KeepCookies, "keep-cookies", false, "pass on cookies, both ways, but the session's own")
 	set.BoolVar(&o.AllowUpgrade, "allow-upgrade", false, "let WebSockets pass")
 	set.StringVar(&o.accessLog, "access-log", "", "append a line of JSON for each request to this `file`, - for standard output")
 	set.StringVar(&o.logFormat, "log-format", "text", "the log's `format` on standard error: text or json")
@@ -176,7 +176,7 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 		a.closeSource = closeSource
 		o.APIs = append(o.APIs, proxy.API{
 			Name: a.name, BaseURL: a.baseURL.value, Source: source, Transport: a.proxyTransport(),
-			ProtocolPaths: a.protocol.paths(), SessionHeaders: a.protocol.Headers(),
+			ProtocolPaths: a.protocol.paths(), SessionHeaders: a.protocol.Headers(), SessionCookies: a.protocol.Cookies(),
 		})
 	}
 	if running.Proxy, err = proxy.Listen(o.Config); err != nil {

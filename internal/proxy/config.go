@@ -63,6 +63,10 @@ type API struct {
 	// not pass to the clients, where the API repeats them or renews the session so, and
 	// from the clients neither in another spelling nor as trailers.
 	SessionHeaders []string
+
+	// SessionCookies are the names of the cookies that a session is in. They do not
+	// pass to the clients, though others be kept.
+	SessionCookies []string
 }
 
 // Config says what a proxy is for, and who may use it. APIs are required; the
@@ -102,7 +106,8 @@ type Config struct {
 	// it, and not signed in.
 	KeepAuthorization bool
 
-	// KeepCookies lets the client's cookies and the API's pass.
+	// KeepCookies lets the client's cookies and the API's pass, but for those that a
+	// session is in.
 	KeepCookies bool
 
 	// AllowUpgrade lets WebSockets pass. What is spoken in them passes unseen.

@@ -69,6 +69,8 @@ func (p *Proxy) forwarder(t *target, api API) (*forwarder, error) {
 	}
 	f.requests, f.answers = newHeaders(toAPI, waived...), newHeaders(toClient, waived...)
 	f.requests.onlyAsWritten(append([]string{"Cookie"}, api.SessionHeaders...)...)
+	f.answers.onlyAsWritten("Set-Cookie")
+	f.answers.cookies = api.SessionCookies
 	for _, name := range api.SessionHeaders {
 		f.answers.stopped[textproto.CanonicalMIMEHeaderKey(name)] = true
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -43,7 +44,10 @@ var headerRules = []headerRule{
 	{bothWays, never, "it is the proxy's own secret", SecretHeader},
 	{toAPI, withAuthorization, "the session's token takes its place, and the client's secret may be in it", "Authorization"},
 	{toClient, never, "a token that the API repeats, or renews this way, is none of the client's", "Authorization"},
-	{bothWays, withCookies, "all clients share one session, and would share one another's cookies", "Cookie Cookie2 Set-Cookie Set-Cookie2"},
+	{toAPI, withCookies, "all clients share one session, and would share one another's cookies", "Cookie"},
+	{toClient, withCookies, "it is one session's, which all clients share", "Set-Cookie"},
+	{toAPI, never, "it is an answer's, or of cookies as nobody has them any more (RFC 6265)", "Set-Cookie Set-Cookie2 Cookie2"},
+	{toClient, never, "it is a request's, the session's cookies in it; or likewise", "Cookie Cookie2 Set-Cookie2"},
 	{bothWays, never, "it tells of the client's network, of which no API on the outside has any need",
 		"*-Ip *-Clientip *-Realip *-Remoteip *-Socketip *-Forwarded-For *-Original-For *-Proxied-For " +
 			"Forwarded Forwarded-* X-Forwarded X-Forwarded-* Via X-Bluecoat-Via X-Host X-Client-* X-Remote-* X-Originating-* X-Proxy-* X-Proxied-* " +
@@ -69,6 +73,7 @@ type headers struct {
 	written  map[string]bool // likewise: see onlyAsWritten
 	prefixes []string
 	suffixes []string
+	cookies  []string // that do not pass, though others may
 }
 
 // newHeaders returns the rules of a way, those that are waived left out.
@@ -147,6 +152,16 @@ func (h *headers) copy(to, from http.Header) {
 			to[name] = values
 		}
 	}
+	if set := to["Set-Cookie"]; len(set) > 0 && len(h.cookies) > 0 {
+		to["Set-Cookie"] = slices.DeleteFunc(slices.Clone(set), h.isSessions)
+	}
+}
+
+// isSessions reports whether a Set-Cookie is that of a cookie with the session in it.
+func (h *headers) isSessions(line string) bool {
+	pair, _, _ := strings.Cut(line, ";")
+	name, _, _ := strings.Cut(pair, "=")
+	return slices.Contains(h.cookies, textproto.TrimString(name))
 }
 
 // isListed reports whether a header that is a list has a token in it.
