@@ -139,6 +139,7 @@ func TestLinksLeadThroughTheProxy(t *testing.T) {
 		`</v1/runs?page=2>; rel="next"`:                     `</runs?page=2>; rel="next"`,
 		`<https://example.com/v1/x>; rel="help"`:            `<https://example.com/v1/x>; rel="help"`,
 		`<?page=2>; rel="next"`:                             `<?page=2>; rel="next"`,
+		`</v2/q>; rel="next", <../v2>`:                      `<` + a.URL + `/v2/q>; rel="next", <` + a.URL + `/v2>`,
 		`</v1/a>; title="a < b \" <` + a.base + `/c>", </b`: `</a>; title="a < b \" <` + a.base + `/c>", </b`,
 		`<` + strings.TrimPrefix(a.base, "http:") + `/a>`:   `<SELF/a>`,
 	} {
@@ -147,9 +148,28 @@ func TestLinksLeadThroughTheProxy(t *testing.T) {
 			t.Errorf("Link: %s: got %q, want %q", value, got, want)
 		}
 	}
-	sent.Store(map[string]string{"Content-Location": a.base + "/runs/7?x"})
-	if got := get(t, p, "/me").header.Get("Content-Location"); got != "/runs/7?x" {
-		t.Errorf("Content-Location: got %q, want /runs/7?x", got)
+	for value, want := range map[string]string{a.base + "/runs/7?x": "/runs/7?x", "/v2/q": a.URL + "/v2/q"} {
+		sent.Store(map[string]string{"Content-Location": value})
+		if got := get(t, p, "/me").header.Get("Content-Location"); got != want {
+			t.Errorf("Content-Location: %s: got %q, want %q", value, got, want)
+		}
+	}
+}
+
+func TestLinksOfOneOfSeveralAPIsLeadThroughItsPartOfTheProxy(t *testing.T) {
+	var sent atomic.Value
+	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Location", sent.Load().(string)) })
+	p := a.running(t, func(c *Config) {
+		c.APIs = []API{{Name: "work", Source: a.source, BaseURL: a.base}, {Name: "lab", Source: a.source, BaseURL: a.URL}}
+	})
+	for path, c := range map[string]struct{ link, want string }{
+		"/work/me": {"/v1/q", "/work/q"}, "/work/a": {"/v2/q", a.URL + "/v2/q"}, "/work/b/c": {"../../v2/q", a.URL + "/v2/q"}, "/work/d/e": {"../q", "/work/q"},
+		"/lab/me": {"/v2/q", "/lab/v2/q"}, "/lab/a": {"../../q", "/lab/q"},
+	} {
+		sent.Store(c.link)
+		if got := get(t, p, path).header.Get("Location"); got != c.want {
+			t.Errorf("%s: Location: %s: got %q, want %q", path, c.link, got, c.want)
+		}
 	}
 }
 
