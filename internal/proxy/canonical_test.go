@@ -20,6 +20,8 @@ func TestTheSessionsPathIsRefusedInEverySpelling(t *testing.T) {
 		"/session%e2%80%a8", "/session%e2%80%a9", "/session%c2%85", "/session%85", "/%c2%85session", // spaces of other kinds
 		"/%f8%80%80%81%b3ession", "/%fc%80%80%80%81%b3ession", // UTF-8 in five bytes and six (RFC 2279)
 		"/se%c3%9fion", "/se%e1%ba%9eion", "/s%c3%a9ssion", "/se%cc%81ssion", "/%c5%9bession", // as case folding and narrower alphabets have them
+		"/session%ff", "/ses%80sion", "/%fe/session", "/session%25ff", "/s%c3ession%c3", // bytes that are no UTF-8, which some decoders leave out
+		"/session:", "/session::$DATA", "/session::$INDEX_ALLOCATION", "/session:$I30:x", "/session%3a", "/session:/", "/session::%24data/", "/session.json:", // streams of a file
 	} {
 		for _, method := range []string{"GET", "DELETE", "POST"} {
 			send(t, p, method+" "+path+" HTTP/1.1\nHost: HOST\nConnection: close\n\n").expect(t, method+" "+path, 403, "session")
@@ -31,7 +33,7 @@ func TestTheSessionsPathIsRefusedInEverySpelling(t *testing.T) {
 	if c := a.box.Counts(); c.Revokes != 0 || c.Creates != 1 || c.Refreshes != 0 {
 		t.Errorf("the API got %+v, want no session call but the proxy's own sign-in", c)
 	}
-	for _, path := range []string{"/sessions", "/sessions/7", "/session/7", "/me/session", "/asession", "/session-1", "/Sessions.json", "/a%20session"} {
+	for _, path := range []string{"/sessions", "/sessions/7", "/session/7", "/me/session", "/asession", "/session-1", "/Sessions.json", "/a%20session", "/session:end", "/a:session", "/s%e9ance"} {
 		if got := get(t, p, path); got.status != 200 {
 			t.Errorf("%s: got %d, want 200", path, got.status)
 		}
@@ -46,11 +48,12 @@ func TestNoReadingOfAPathLeadsOut(t *testing.T) {
 		"/..%e2%80%8b", "/.%e2%80%8b.", "/%e2%80%a5", "/..%c0%af", "/..%ef%bc%8fx", "/..%ef%bc%bcx", "/..%e2%88%95x", "/..%e2%81%84x", "/%25u002e%25u002e/x", "/%25u002e./x",
 		"/..%c2%a0", "/..+", "/%25u002e.", "/%e2%80%a4%e2%80%a4", "/..%c2%ad", "/%25c0%ae%c0%25ae/x", "/%25uff0e%25uff0e/x", "/..%25u2215x", "/.%f8%80%80%80%ae", "/%fc%80%80%80%80%ae.",
 		"/..%e2%80%a8", "/..%c2%85", "/..%85", "/.%cc%81.",
+		"/.%20./x", "/.+./x", "/.%20.%20/x", "/..%20./x", "/.%c2%a0./x", "/..%ff/x", "/.%ff./x", "/%80../x", "/..%25ff", "/..:/x", "/..::$INDEX_ALLOCATION/x",
 	} {
 		send(t, p, "GET "+path+" HTTP/1.1\nHost: HOST\n\n").expect(t, path, 400, "path")
 	}
 	a.expectNothingAsked(t, "a path that leads out")
-	for _, path := range []string{"/%c3%a9t%c3%a9", "/%e9t%e9", "/%e6%97%a5%e6%9c%ac", "/%F0%9F%8F%83", "/a%e2%80%a6", "/v1..2", "/a%3fb", "/a%23b", "/100%25", "/%25zz"} {
+	for _, path := range []string{"/%c3%a9t%c3%a9", "/%e9t%e9", "/%e6%97%a5%e6%9c%ac", "/%F0%9F%8F%83", "/a%e2%80%a6", "/v1..2", "/...", "/a.%20.b", "/.%20/x", "/a:b", "/12:30:00", "/a%3fb", "/a%23b", "/100%25", "/%25zz"} {
 		if got := send(t, p, "GET "+path+" HTTP/1.1\nHost: HOST\n\n"); got.status != 200 || a.last(t).target != "/v1"+path {
 			t.Errorf("%s: got %d, want 200, and the path as it came", path, got.status)
 		}

@@ -14,7 +14,7 @@ type exchange struct {
 	*http.Request
 	start     time.Time
 	conn      *connection // the client's
-	reading   string      // of the path: see canonical
+	reading   readings    // of the path
 	body      *body       // nil: there is none
 	api       string      // whose it is, where there are several
 	status    int         // of the answer; 0: none yet

@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,7 +58,7 @@ const (
 
 // forward passes a request on, whose path below the API's is given.
 func (f *forwarder) forward(e *exchange, path *url.URL) {
-	if f.paths.have(e.reading) {
+	if slices.ContainsFunc(e.reading[:], f.paths.have) {
 		e.refuse(&failure{http.StatusForbidden, "session", "The proxy looks after the session itself, which all its clients share: leave out signing in and out; every request is signed in.", 0})
 		return
 	}

@@ -59,9 +59,9 @@ func hasPages(scheme string) bool {
 
 // judge returns why a request is refused, or nil, and the path as all further
 // decisions are to read it.
-func (g *guard) judge(r *http.Request) (reading string, refused *failure) {
-	refuse := func(status int, code, message string) (string, *failure) {
-		return "", &failure{status, code, message, 0}
+func (g *guard) judge(r *http.Request) (reading readings, refused *failure) {
+	refuse := func(status int, code, message string) (readings, *failure) {
+		return readings{}, &failure{status, code, message, 0}
 	}
 	switch {
 	case r.Method == http.MethodConnect, r.Method == http.MethodTrace:
@@ -83,7 +83,7 @@ func (g *guard) judge(r *http.Request) (reading string, refused *failure) {
 			return refuse(http.StatusForbidden, "secret", "The proxy asks for its client secret, in the header "+SecretHeader+".")
 		}
 	}
-	reading, ok := canonical(r.URL.EscapedPath())
+	reading, ok := readingsOf(r.URL.EscapedPath())
 	if !ok {
 		return refuse(http.StatusBadRequest, "path", "The path may lead out of the API: send it without .. and control characters, however they are written.")
 	}

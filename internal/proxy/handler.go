@@ -135,7 +135,9 @@ func (h *handler) route(e *exchange) {
 	if err != nil { // net/url has unescaped it before
 		path = rest
 	}
-	_, e.reading, _ = strings.Cut(e.reading[1:], "/")
+	for i, reading := range e.reading {
+		_, e.reading[i], _ = strings.Cut(strings.TrimPrefix(reading, "/"), "/")
+	}
 	f.forward(e, &url.URL{Path: "/" + path, RawPath: "/" + rest})
 }
 

@@ -34,6 +34,26 @@ func canonical(path string) (reading string, ok bool) {
 	return path, !climbs(path)
 }
 
+// readings are two of a path that servers may have. The second is empty but where a
+// path has bytes that are no UTF-8: there it is without them, as some decoders leave
+// them out, and the first has them as Latin-1.
+type readings [2]string
+
+// readingsOf returns a path's readings. It is not ok if canonical is not, of one of them.
+func readingsOf(path string) (r readings, ok bool) {
+	if r[0], ok = canonical(path); !ok {
+		return r, false
+	}
+	bare := path
+	for range deepestEscape {
+		bare = unescape(bare)
+	}
+	if !utf8.ValidString(bare) {
+		r[1], ok = canonical(strings.ToValidUTF8(bare, ""))
+	}
+	return r, ok
+}
+
 // isPlain reports whether a path reads the same everywhere.
 func isPlain(path string) bool {
 	for i := range len(path) {
@@ -65,23 +85,31 @@ func undone(path string) (string, bool) {
 	return "", false
 }
 
-// climbs reports whether a segment is ".." in any reading.
+// climbs reports whether a segment is ".." in any reading: some servers leave out
+// spaces.
 func climbs(path string) bool {
 	if !strings.Contains(path, ".") {
 		return false
 	}
 	for segment := range strings.SplitSeq(path, "/") {
-		if strings.Trim(name(segment), " +") == ".." {
+		segment = name(segment)
+		dots := strings.Count(segment, ".")
+		if strings.Trim(segment, ". +") == "" && (dots == 2 || dots > 2 && dots < len(segment)) {
 			return true
 		}
 	}
 	return false
 }
 
-// name is a segment without its parameters.
+// name is a segment without its parameters, and without what names a stream of the
+// file on Windows: "session:" and "session::$DATA" are files called session. Many APIs
+// have colons in a name itself.
 func name(segment string) string {
 	if i := strings.IndexAny(segment, parameters); i >= 0 {
-		return segment[:i]
+		segment = segment[:i]
+	}
+	if before, stream, found := strings.Cut(segment, ":"); found && (stream == "" || stream[0] == ':' || stream[0] == '$') {
+		return before
 	}
 	return segment
 }
