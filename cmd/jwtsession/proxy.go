@@ -133,6 +133,7 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 	signal.Notify(hangups, hangup)
 	defer signal.Stop(hangups)
 
+	o.Logger = newLogger(cmd.ErrOrStderr(), o.logFormat)
 	accounts, err := o.accounts(cmd, flags)
 	if err != nil {
 		return err
@@ -143,7 +144,6 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 	if err := o.validate(); err != nil {
 		return &usageError{fmt.Errorf("%w: see jwtsession proxy --help", err)}
 	}
-	o.Logger = newLogger(cmd.ErrOrStderr(), o.logFormat)
 	log, err := openAccessLog(o.accessLog, cmd.OutOrStdout())
 	if err != nil {
 		return err
@@ -197,7 +197,7 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 		if a.name != "" {
 			below = "/" + a.name + "/"
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "The proxy is at %s%s, for the API at %s\n", running.URL(), below, a.baseURL.value)
+		fmt.Fprintf(o.greeted(cmd), "The proxy is at %s%s, for the API at %s\n", running.URL(), below, a.baseURL.value)
 	}
 	tellSystemd("READY=1")
 	told := make(chan struct{})
@@ -251,7 +251,7 @@ func clientSecret(name string) (string, error) {
 // accounts are whom to sign in: one, or one for each of several profiles.
 func (o *proxyOptions) accounts(cmd *cobra.Command, flags *accountFlags) ([]*proxiedAccount, error) {
 	if len(o.profiles) < 2 {
-		a, err := (&proxiedAccount{flags: *flags, profile: o.profiles.String()}).resolve(cmd)
+		a, err := (&proxiedAccount{flags: *flags, profile: o.profiles.String(), narrator: o.narrator("")}).resolve(cmd)
 		return []*proxiedAccount{a}, err
 	}
 	if err := proxy.ValidateNames(o.profiles); err != nil {
@@ -264,7 +264,7 @@ func (o *proxyOptions) accounts(cmd *cobra.Command, flags *accountFlags) ([]*pro
 		}
 	}
 	for _, name := range o.profiles {
-		a, err := (&proxiedAccount{flags: *flags, name: name, profile: name}).resolve(cmd)
+		a, err := (&proxiedAccount{flags: *flags, name: name, profile: name, narrator: o.narrator(name)}).resolve(cmd)
 		if err != nil {
 			return nil, err
 		}
@@ -278,8 +278,9 @@ type proxiedAccount struct {
 	*account
 	flags       accountFlags
 	profile     string
-	name        string // that its paths begin with; empty: it is alone
-	closeSource func() // nil: it is not open
+	name        string    // that its paths begin with; empty: it is alone
+	narrator    io.Writer // see proxyOptions.narrator
+	closeSource func()    // nil: it is not open
 }
 
 // resolve returns the same, as the flags, the profile and the keyring have it now.
@@ -288,6 +289,9 @@ func (a *proxiedAccount) resolve(cmd *cobra.Command) (*proxiedAccount, error) {
 	again.flags.profile = a.profile
 	var err error
 	again.account, err = again.flags.resolve(cmd)
+	if err == nil && again.verbose != nil && a.narrator != nil {
+		again.verbose = a.narrator
+	}
 	return &again, err
 }
 
@@ -311,10 +315,7 @@ func (p *signedInProxy) closeSources() {
 // watch has the log, the metrics and systemd hear of what happens to a session.
 func (p *signedInProxy) watch(name string) func(*jwtsession.Config) {
 	return func(config *jwtsession.Config) {
-		config.Logger = p.logger
-		if name != "" {
-			config.Logger = p.logger.With("profile", name)
-		}
+		config.Logger = loggerOf(p.logger, name)
 		config.OnEvent = func(e jwtsession.Event) {
 			p.metrics.Observe(name, e)
 			tellSystemd("STATUS=" + strings.TrimSpace(name+" "+string(e.Kind)))
@@ -334,10 +335,7 @@ func (p *signedInProxy) reloadAt(ctx context.Context, signals <-chan os.Signal, 
 			p.logger.Warn("jwtsession: the access log was not opened again, the present one stays", "error", oneLine(err))
 		}
 		for i, a := range p.accounts {
-			logger := p.logger
-			if a.name != "" {
-				logger = logger.With("profile", a.name)
-			}
+			logger := loggerOf(p.logger, a.name)
 			newer, err := p.reload(ctx, cmd, a)
 			if err != nil {
 				logger.Warn("jwtsession: the account was not read again, the present one stays", "error", oneLine(err))

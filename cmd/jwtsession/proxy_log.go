@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+
+	"github.com/spf13/cobra"
 )
 
 // newLogger returns the log of what happens to sessions.
@@ -14,6 +16,41 @@ func newLogger(out io.Writer, format string) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(out, nil))
 	}
 	return slog.New(slog.NewTextHandler(out, nil))
+}
+
+// loggerOf is the log of what happens to one account, which has a name where there
+// are several.
+func loggerOf(log *slog.Logger, name string) *slog.Logger {
+	if name == "" {
+		return log
+	}
+	return log.With("profile", name)
+}
+
+// linesTo has each line written be a record of a log.
+func linesTo(log *slog.Logger) io.Writer {
+	return slog.NewLogLogger(log.Handler(), slog.LevelInfo).Writer()
+}
+
+// narrator is what an account's session calls are told to, if to anybody; nil is
+// standard error as it is.
+func (o proxyOptions) narrator(name string) io.Writer {
+	if o.logFormat != "json" {
+		return nil
+	}
+	return linesTo(loggerOf(o.Logger, name))
+}
+
+// greeted is told where the proxy is. Where standard output is a log, and where
+// standard error is one, nothing stands between the lines.
+func (o proxyOptions) greeted(cmd *cobra.Command) io.Writer {
+	switch {
+	case o.accessLog != "-":
+		return cmd.OutOrStdout()
+	case o.logFormat == "json":
+		return linesTo(o.Logger)
+	}
+	return cmd.ErrOrStderr()
 }
 
 // accessLog is a file that lines are appended to, and that can be opened again
