@@ -197,7 +197,7 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 		if a.name != "" {
 			below = "/" + a.name + "/"
 		}
-		fmt.Fprintf(o.greeted(cmd), "The proxy is at %s%s, for the API at %s\n", running.URL(), below, a.baseURL.value)
+		fmt.Fprintf(o.greeted(cmd, log), "The proxy is at %s%s, for the API at %s\n", running.URL(), below, a.baseURL.value)
 	}
 	tellSystemd("READY=1")
 	told := make(chan struct{})

@@ -43,9 +43,9 @@ func (o proxyOptions) narrator(name string) io.Writer {
 
 // greeted is told where the proxy is. Where standard output is a log, and where
 // standard error is one, nothing stands between the lines.
-func (o proxyOptions) greeted(cmd *cobra.Command) io.Writer {
+func (o proxyOptions) greeted(cmd *cobra.Command, log *accessLog) io.Writer {
 	switch {
-	case o.accessLog != "-":
+	case !log.isIn(cmd.OutOrStdout()):
 		return cmd.OutOrStdout()
 	case o.logFormat == "json":
 		return linesTo(o.Logger)
@@ -90,6 +90,27 @@ func (l *accessLog) reopen() error {
 	}
 	l.out = file
 	return nil
+}
+
+// isIn reports whether the lines go to out, by whatever name: /dev/stdout is the same.
+func (l *accessLog) isIn(out io.Writer) bool {
+	if l == nil || l.name == "" {
+		return l != nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var files [2]os.FileInfo
+	for i, w := range []io.Writer{l.out, out} {
+		file, isFile := w.(*os.File)
+		if !isFile {
+			return false
+		}
+		var err error
+		if files[i], err = file.Stat(); err != nil {
+			return false
+		}
+	}
+	return os.SameFile(files[0], files[1])
 }
 
 // Write appends a line.

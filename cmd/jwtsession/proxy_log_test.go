@@ -69,9 +69,10 @@ func TestTheAccessLogIsOpenedAgainAtAHangup(t *testing.T) {
 // What reads a log line by line takes all that is there for it.
 func TestNothingStandsBetweenTheLinesOfALog(t *testing.T) {
 	needCurl(t)
-	for format, listens := range map[string]string{"text": "The proxy is at ", "json": `{"time":`} {
+	for name, listens := range map[string]string{"text -": "The proxy is at ", "json -": `{"time":`, "text /dev/stdout": "The proxy is at "} {
+		format, file, _ := strings.Cut(name, " ")
 		var stdout bytes.Buffer
-		cmd := newBox(t).command(t, "proxy", "--listen", "127.0.0.1:0", "--access-log", "-", "--log-format", format, "--verbose")
+		cmd := newBox(t).command(t, "proxy", "--listen", "127.0.0.1:0", "--access-log", file, "--log-format", format, "--verbose")
 		cmd.Stdout = &stdout
 		stderr, err := cmd.StderrPipe()
 		if err != nil {
@@ -87,7 +88,7 @@ func TestNothingStandsBetweenTheLinesOfALog(t *testing.T) {
 			log = append(log, scanner.Text())
 			if found := at.FindStringSubmatch(scanner.Text()); found != nil {
 				if !strings.HasPrefix(scanner.Text(), listens) {
-					t.Errorf("%s: got the line %q, want it to begin with %q", format, scanner.Text(), listens)
+					t.Errorf("%s: got the line %q, want it to begin with %q", name, scanner.Text(), listens)
 				}
 				awaitStatus(t, found[1]+"/-/readyz", 200)
 				curl(t, found[1]+"/me")
@@ -95,18 +96,18 @@ func TestNothingStandsBetweenTheLinesOfALog(t *testing.T) {
 			}
 		}
 		if err := cmd.Wait(); err != nil || !strings.Contains(strings.Join(log, "\n"), "POST /v1/session: 200 OK") {
-			t.Errorf("%s: got error %v and the log %q, want the sign-in in it", format, err, log)
+			t.Errorf("%s: got error %v and the log %q, want the sign-in in it", name, err, log)
 		}
 		lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
 		if !strings.Contains(lines[len(lines)-1], `"path":"/me"`) {
-			t.Errorf("%s: got %q, want the request of /me last", format, lines)
+			t.Errorf("%s: got %q, want the request of /me last", name, lines)
 		}
 		if format == "json" {
 			lines = append(lines, log...)
 		}
 		for _, line := range lines {
 			if !json.Valid([]byte(line)) {
-				t.Errorf("%s: got the line %q, want JSON", format, line)
+				t.Errorf("%s: got the line %q, want JSON", name, line)
 			}
 		}
 	}
