@@ -49,7 +49,7 @@ var headerRules = []headerRule{
 	{toAPI, never, "it is an answer's, or of cookies as nobody has them any more (RFC 6265)", "Set-Cookie Set-Cookie2 Cookie2"},
 	{toClient, never, "it is a request's, the session's cookies in it; or likewise", "Cookie Cookie2 Set-Cookie2"},
 	{bothWays, never, "it tells of the client's network, of which no API on the outside has any need",
-		"*-Ip *-Clientip *-Realip *-Remoteip *-Socketip *-Forwarded-For *-Original-For *-Proxied-For " +
+		"*-Ip *Clientip *Realip *Remoteip *Socketip *Forwarded-For *-Original-For *-Proxied-For " +
 			"Forwarded Forwarded-* X-Forwarded X-Forwarded-* Via X-Bluecoat-Via X-Host X-Client-* X-Remote-* X-Originating-* X-Proxy-* X-Proxied-* " +
 			"Remote-Addr Remote-Host Client-Cert Client-Cert-Chain Ssl-Client-* X-Ssl-Client-* X-Envoy-External-Address X-Envoy-Peer-* " +
 			"Cf-Connecting-* Cf-Pseudo-* Cf-Ip* Cloudfront-Viewer-* X-Vercel-Ip-* X-Appengine-* X-Akamai-Edgescape"},

@@ -20,7 +20,7 @@ var unwanted = []string{
 	"X_Forwarded_For", "X_real_ip", "X-Envoy-External-Address", "X.Real.Ip", "X-Forwarded.For", "Proxy-Authorization", "Keep-Alive", "Jwtsession-Secret",
 	"Forwarded-For", "X-Original-For", "Ali-Cdn-Real-Ip", "X-Original-Forwarded-For", "X-Vercel-Forwarded-For", "X-Proxied-For", "Cdn-Src-Ip", "X-Nf-Client-Connection-Ip",
 	"Do-Connecting-Ip", "X-Ms-Forwarded-Client-Ip", "Incap-Client-Ip", "Akamai-Client-Ip", "Fastly-Client-Ip", "Fly-Client-Ip", "Cf-Connecting-Ipv6", "Cf-Pseudo-Ipv4",
-	"X-Azure-Clientip", "X-Azure-Socketip", "X-Sucuri-Clientip", "X-Realip", "X-ProxyUser-Ip", "Wl-Proxy-Client-Ip", "Proxy-Client-Ip", "X-Appengine-User-Ip",
+	"X-Azure-Clientip", "X-Azure-Socketip", "X-Sucuri-Clientip", "Clientip", "Z-Forwarded-For", "X-Realip", "X-ProxyUser-Ip", "Wl-Proxy-Client-Ip", "Proxy-Client-Ip", "X-Appengine-User-Ip",
 	"X-Appengine-City", "Cloudfront-Viewer-Address", "Cloudfront-Viewer-Country", "Cf-Ipcity", "X-Vercel-Ip-City", "X-Remote-Addr", "Remote-Addr", "X-Client-Addr",
 	"Client-Ip", "X-Originating-Ip", "X-Forwarded", "X-Ip", "Forwarded_for", "X_source_ip", "X-Akamai-Edgescape", "X-Bluecoat-Via", "Client-Cert", "Client-Cert-Chain", "Ssl-Client-Cert", "X-Ssl-Client-Dn",
 }
