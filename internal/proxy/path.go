@@ -27,31 +27,26 @@ const parameters = ";?#"
 // client that means a path inside need not write one.
 func canonical(path string) (reading string, ok bool) {
 	if !isPlain(path) {
-		if path, ok = undone(path); !ok {
+		if path, ok = undone(path, plain); !ok {
 			return "", false
 		}
 	}
 	return path, !climbs(path)
 }
 
-// readings are two of a path that servers may have. The second is empty but where a
-// path has bytes that are no UTF-8: there it is without them, as some decoders leave
-// them out, and the first has them as Latin-1.
+// readings are two of a path that servers may have: one with bytes that are no UTF-8
+// as Latin-1, and one without them, as some decoders leave them out; empty where
+// there are none.
 type readings [2]string
 
-// readingsOf returns a path's readings. It is not ok if canonical is not, of one of them.
+// readingsOf returns a path's. It is not ok if canonical is not, or were not, of
+// either.
 func readingsOf(path string) (r readings, ok bool) {
-	if r[0], ok = canonical(path); !ok {
-		return r, false
+	if r[0], ok = canonical(path); !ok || !strings.Contains(path, "%") && utf8.ValidString(path) {
+		return r, ok
 	}
-	bare := path
-	for range deepestEscape {
-		bare = unescape(bare)
-	}
-	if !utf8.ValidString(bare) {
-		r[1], ok = canonical(strings.ToValidUTF8(bare, ""))
-	}
-	return r, ok
+	r[1], ok = undone(path, func(s string) string { return plain(strings.ToValidUTF8(s, "")) })
+	return r, ok && !climbs(r[1])
 }
 
 // isPlain reports whether a path reads the same everywhere.
@@ -68,7 +63,7 @@ func isPlain(path string) bool {
 // undone takes layer after layer off a path, until there is none left. Escapes
 // come off first, all of them: the bytes of one character may have been escaped
 // over a different number of times.
-func undone(path string) (string, bool) {
+func undone(path string, plain func(string) string) (string, bool) {
 	for range deepestEscape {
 		if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return "", false
