@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -68,9 +69,10 @@ func TestTheProxyRefusesItsProtocolsOwnPathsAndAnotherProtocol(t *testing.T) {
 	_, base, _ := strings.Cut(said(t, lines, "The proxy is at "), "The proxy is at ")
 	base, _, _ = strings.Cut(base, ",")
 	for path, want := range map[string]int{
-		"/me": 200, "/session": 200, "/redfish/v1/SessionService": 200, "/redfish/v1/SessionService/Sessions/7/more": 200,
+		"/me": 200, "/session": 200, "/redfish/v1/SessionService": 200,
 		"/redfish/v1/SessionService/Sessions": 403, "/redfish/v1/sessionservice/Sessions/": 403,
 		"/redfish/v1/SessionService/Sessions/7": 403, "/redfish/v1/SessionService/%53essions/any": 403,
+		"/redfish/v1/SessionService/Sessions/a%2Fb": 403, "/redfish/v1/SessionService/Sessions/7/more": 403,
 	} {
 		res, err := http.Get(base + path)
 		if err != nil {
@@ -156,5 +158,51 @@ func TestNoHeaderOfTheAPIsBringsTheSessionToAClient(t *testing.T) {
 	res.Body.Close()
 	if got := fmt.Sprint(res.Header); res.StatusCode != http.StatusOK || res.Header.Get("X-Version") != "2" || strings.Contains(got, "CANARY") {
 		t.Errorf("got %d and %s, want all that is no session's", res.StatusCode, got)
+	}
+}
+
+// P9: an API may renew the session in a cookie of every answer, and show what it was
+// sent; cookies that are kept are the clients' own.
+func TestNoCookieOfTheAPIsBringsTheSessionToAClient(t *testing.T) {
+	sent := make(chan string, 10)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Add("Set-Cookie", "SID=CANARY-1; Path=/")
+		header.Add("Set-Cookie", " SID = CANARY-2")
+		header.Add("Set-Cookie", "csrf=CANARY-3; HttpOnly")
+		header.Add("Set-Cookie", "SIDE=dish")
+		header.Add("Set-Cookie", "lang=en; Path=/")
+		header.Set("Set-Cookie2", "SID=CANARY-4; Version=1")
+		header["Set_Cookie"] = []string{"SID=CANARY-5"}
+		header.Set("Cookie", r.Header.Get("Cookie"))
+		header.Set("Trailer", "Set-Cookie")
+		if r.URL.Path != "/login" {
+			sent <- r.Header.Get("Cookie")
+		}
+		w.WriteHeader(http.StatusOK)
+		header.Set("Set-Cookie", "SID=CANARY-6")
+	}))
+	t.Cleanup(api.Close)
+	p := jwtsession.Protocol{
+		SignIn: "POST /login\n\n" + `{"user": "{email}", "password": "{password}"}`, Token: "cookie:SID", ExpiresIn: "1h",
+		Keep: map[string]string{"csrf": "cookie:csrf"}, Send: []string{"Cookie: SID={token}", "Cookie: lang=de"},
+	}
+	b := boxAt(t, api.URL).config(t, "[default]\n[default.protocol]\n"+describe(p).String())
+	for want, args := range map[string][]string{"": nil, "SIDE=dish\nlang=en; Path=/": {"--keep-cookies"}} {
+		_, base := b.proxying(t, args...)
+		req, _ := http.NewRequest("GET", base+"/me", nil)
+		req.Header.Set("Cookie", "SID=mine; theirs=1")
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+		if got := strings.Join(res.Header["Set-Cookie"], "\n"); res.StatusCode != http.StatusOK || got != want || strings.Contains(fmt.Sprint(res.Header, res.Trailer), "CANARY") {
+			t.Errorf("%q: got %d with cookies %q and all in all %s, %s; want the cookies %q, and nothing of the session", args, res.StatusCode, got, res.Header, res.Trailer, want)
+		}
+		if got := <-sent; strings.Contains(got, "mine") || strings.Count(got, "SID=CANARY") != 1 || strings.Contains(got, "theirs=1") != (args != nil) {
+			t.Errorf("%q: the API got the cookies %q, want the session's, and of the client's what is kept", args, got)
+		}
 	}
 }

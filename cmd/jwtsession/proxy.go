@@ -111,7 +111,7 @@ has the access log opened again. systemd is told when it listens (Type=notify).`
 	set.StringSliceVar(&o.Hosts, "allow-host", nil, "answer to this `host` as well, with any port or with HOST:PORT; may be repeated")
 	set.StringSliceVar(&o.Origins, "allow-origin", nil, "answer web pages of this `origin`, such as http://localhost:3000; may be repeated")
 	set.BoolVar(&o.KeepAuthorization, "keep-authorization", false, "pass on a client's own Authorization in place of the token")
-	set.BoolVar(&o.KeepCookies, "keep-cookies", false, "pass on cookies, both ways")
+	set.BoolVar(&o.KeepCookies, "keep-cookies", false, "pass on cookies, both ways, but the session's own")
 	set.BoolVar(&o.AllowUpgrade, "allow-upgrade", false, "let WebSockets pass")
 	set.StringVar(&o.accessLog, "access-log", "", "append a line of JSON for each request to this `file`, - for standard output")
 	set.StringVar(&o.logFormat, "log-format", "text", "the log's `format` on standard error: text or json")
@@ -133,6 +133,7 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 	signal.Notify(hangups, hangup)
 	defer signal.Stop(hangups)
 
+	o.Logger = newLogger(cmd.ErrOrStderr(), o.logFormat)
 	accounts, err := o.accounts(cmd, flags)
 	if err != nil {
 		return err
@@ -143,7 +144,6 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 	if err := o.validate(); err != nil {
 		return &usageError{fmt.Errorf("%w: see jwtsession proxy --help", err)}
 	}
-	o.Logger = newLogger(cmd.ErrOrStderr(), o.logFormat)
 	log, err := openAccessLog(o.accessLog, cmd.OutOrStdout())
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 		a.closeSource = closeSource
 		o.APIs = append(o.APIs, proxy.API{
 			Name: a.name, BaseURL: a.baseURL.value, Source: source, Transport: a.proxyTransport(),
-			ProtocolPaths: a.protocol.paths(), SessionHeaders: a.protocol.Headers(),
+			ProtocolPaths: a.protocol.paths(), SessionHeaders: a.protocol.Headers(), SessionCookies: a.protocol.Cookies(),
 		})
 	}
 	if running.Proxy, err = proxy.Listen(o.Config); err != nil {
@@ -197,7 +197,7 @@ func runProxy(cmd *cobra.Command, flags *accountFlags, o proxyOptions) error {
 		if a.name != "" {
 			below = "/" + a.name + "/"
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "The proxy is at %s%s, for the API at %s\n", running.URL(), below, a.baseURL.value)
+		fmt.Fprintf(o.greeted(cmd, log), "The proxy is at %s%s, for the API at %s\n", running.URL(), below, a.baseURL.value)
 	}
 	tellSystemd("READY=1")
 	told := make(chan struct{})
@@ -251,7 +251,7 @@ func clientSecret(name string) (string, error) {
 // accounts are whom to sign in: one, or one for each of several profiles.
 func (o *proxyOptions) accounts(cmd *cobra.Command, flags *accountFlags) ([]*proxiedAccount, error) {
 	if len(o.profiles) < 2 {
-		a, err := (&proxiedAccount{flags: *flags, profile: o.profiles.String()}).resolve(cmd)
+		a, err := (&proxiedAccount{flags: *flags, profile: o.profiles.String(), narrator: o.narrator("")}).resolve(cmd)
 		return []*proxiedAccount{a}, err
 	}
 	if err := proxy.ValidateNames(o.profiles); err != nil {
@@ -264,7 +264,7 @@ func (o *proxyOptions) accounts(cmd *cobra.Command, flags *accountFlags) ([]*pro
 		}
 	}
 	for _, name := range o.profiles {
-		a, err := (&proxiedAccount{flags: *flags, name: name, profile: name}).resolve(cmd)
+		a, err := (&proxiedAccount{flags: *flags, name: name, profile: name, narrator: o.narrator(name)}).resolve(cmd)
 		if err != nil {
 			return nil, err
 		}
@@ -278,8 +278,9 @@ type proxiedAccount struct {
 	*account
 	flags       accountFlags
 	profile     string
-	name        string // that its paths begin with; empty: it is alone
-	closeSource func() // nil: it is not open
+	name        string    // that its paths begin with; empty: it is alone
+	narrator    io.Writer // see proxyOptions.narrator
+	closeSource func()    // nil: it is not open
 }
 
 // resolve returns the same, as the flags, the profile and the keyring have it now.
@@ -288,6 +289,9 @@ func (a *proxiedAccount) resolve(cmd *cobra.Command) (*proxiedAccount, error) {
 	again.flags.profile = a.profile
 	var err error
 	again.account, err = again.flags.resolve(cmd)
+	if err == nil && again.verbose != nil && a.narrator != nil {
+		again.verbose = a.narrator
+	}
 	return &again, err
 }
 
@@ -311,10 +315,7 @@ func (p *signedInProxy) closeSources() {
 // watch has the log, the metrics and systemd hear of what happens to a session.
 func (p *signedInProxy) watch(name string) func(*jwtsession.Config) {
 	return func(config *jwtsession.Config) {
-		config.Logger = p.logger
-		if name != "" {
-			config.Logger = p.logger.With("profile", name)
-		}
+		config.Logger = loggerOf(p.logger, name)
 		config.OnEvent = func(e jwtsession.Event) {
 			p.metrics.Observe(name, e)
 			tellSystemd("STATUS=" + strings.TrimSpace(name+" "+string(e.Kind)))
@@ -334,10 +335,7 @@ func (p *signedInProxy) reloadAt(ctx context.Context, signals <-chan os.Signal, 
 			p.logger.Warn("jwtsession: the access log was not opened again, the present one stays", "error", oneLine(err))
 		}
 		for i, a := range p.accounts {
-			logger := p.logger
-			if a.name != "" {
-				logger = logger.With("profile", a.name)
-			}
+			logger := loggerOf(p.logger, a.name)
 			newer, err := p.reload(ctx, cmd, a)
 			if err != nil {
 				logger.Warn("jwtsession: the account was not read again, the present one stays", "error", oneLine(err))

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+
+	"github.com/spf13/cobra"
 )
 
 // newLogger returns the log of what happens to sessions.
@@ -14,6 +16,41 @@ func newLogger(out io.Writer, format string) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(out, nil))
 	}
 	return slog.New(slog.NewTextHandler(out, nil))
+}
+
+// loggerOf is the log of what happens to one account, which has a name where there
+// are several.
+func loggerOf(log *slog.Logger, name string) *slog.Logger {
+	if name == "" {
+		return log
+	}
+	return log.With("profile", name)
+}
+
+// linesTo has each line written be a record of a log.
+func linesTo(log *slog.Logger) io.Writer {
+	return slog.NewLogLogger(log.Handler(), slog.LevelInfo).Writer()
+}
+
+// narrator is what an account's session calls are told to, if to anybody; nil is
+// standard error as it is.
+func (o proxyOptions) narrator(name string) io.Writer {
+	if o.logFormat != "json" {
+		return nil
+	}
+	return linesTo(loggerOf(o.Logger, name))
+}
+
+// greeted is told where the proxy is. Where standard output is a log, and where
+// standard error is one, nothing stands between the lines.
+func (o proxyOptions) greeted(cmd *cobra.Command, log *accessLog) io.Writer {
+	switch {
+	case !log.isIn(cmd.OutOrStdout()):
+		return cmd.OutOrStdout()
+	case o.logFormat == "json":
+		return linesTo(o.Logger)
+	}
+	return cmd.ErrOrStderr()
 }
 
 // accessLog is a file that lines are appended to, and that can be opened again
@@ -53,6 +90,27 @@ func (l *accessLog) reopen() error {
 	}
 	l.out = file
 	return nil
+}
+
+// isIn reports whether the lines go to out, by whatever name: /dev/stdout is the same.
+func (l *accessLog) isIn(out io.Writer) bool {
+	if l == nil || l.name == "" {
+		return l != nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var files [2]os.FileInfo
+	for i, w := range []io.Writer{l.out, out} {
+		file, isFile := w.(*os.File)
+		if !isFile {
+			return false
+		}
+		var err error
+		if files[i], err = file.Stat(); err != nil {
+			return false
+		}
+	}
+	return os.SameFile(files[0], files[1])
 }
 
 // Write appends a line.

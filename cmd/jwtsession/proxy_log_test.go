@@ -3,10 +3,13 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -59,6 +62,53 @@ func TestTheAccessLogIsOpenedAgainAtAHangup(t *testing.T) {
 		var entry map[string]any
 		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry["msg"] == nil || entry["level"] == nil {
 			t.Errorf("got the line %q (%v) with --log-format json, want JSON", line, err)
+		}
+	}
+}
+
+// What reads a log line by line takes all that is there for it.
+func TestNothingStandsBetweenTheLinesOfALog(t *testing.T) {
+	needCurl(t)
+	for name, listens := range map[string]string{"text -": "The proxy is at ", "json -": `{"time":`, "text /dev/stdout": "The proxy is at "} {
+		format, file, _ := strings.Cut(name, " ")
+		var stdout bytes.Buffer
+		cmd := newBox(t).command(t, "proxy", "--listen", "127.0.0.1:0", "--access-log", file, "--log-format", format, "--verbose")
+		cmd.Stdout = &stdout
+		stderr, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer time.AfterFunc(patience, func() { cmd.Process.Kill() }).Stop()
+		var log []string
+		at := regexp.MustCompile(`The proxy is at (http://127[0-9.:]+), for the API at `)
+		for scanner := bufio.NewScanner(stderr); scanner.Scan(); {
+			log = append(log, scanner.Text())
+			if found := at.FindStringSubmatch(scanner.Text()); found != nil {
+				if !strings.HasPrefix(scanner.Text(), listens) {
+					t.Errorf("%s: got the line %q, want it to begin with %q", name, scanner.Text(), listens)
+				}
+				awaitStatus(t, found[1]+"/-/readyz", 200)
+				curl(t, found[1]+"/me")
+				cmd.Process.Signal(syscall.SIGTERM)
+			}
+		}
+		if err := cmd.Wait(); err != nil || !strings.Contains(strings.Join(log, "\n"), "POST /v1/session: 200 OK") {
+			t.Errorf("%s: got error %v and the log %q, want the sign-in in it", name, err, log)
+		}
+		lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
+		if !strings.Contains(lines[len(lines)-1], `"path":"/me"`) {
+			t.Errorf("%s: got %q, want the request of /me last", name, lines)
+		}
+		if format == "json" {
+			lines = append(lines, log...)
+		}
+		for _, line := range lines {
+			if !json.Valid([]byte(line)) {
+				t.Errorf("%s: got the line %q, want JSON", name, line)
+			}
 		}
 	}
 }

@@ -94,6 +94,22 @@ func (e *Exchange) Headers() (names []string) {
 	return names
 }
 
+// Cookies are the names of those that have a session in them, likewise.
+func (e *Exchange) Cookies() (names []string) {
+	for _, s := range e.send {
+		if s.place == inCookie && len(s.value.names) > 0 {
+			name, _, _ := strings.Cut(s.value.literals[0], "=")
+			names = append(names, name)
+		}
+	}
+	for _, p := range append(slices.Collect(maps.Values(e.keep)), e.token) {
+		if p.kind == "cookie" {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
 // Scheme is how an Authorization header begins that has nothing but a space and
 // the token after it; empty if Send has none.
 func (e *Exchange) Scheme() string {

@@ -97,16 +97,17 @@ func TestWhatCarriesASessionIsKnownFromTheDescription(t *testing.T) {
 		send    []string
 		bearer  bool
 		headers []string
+		cookies []string
 	}{
-		{nil, true, []string{"Authorization", "X-Kept"}},
-		{[]string{"Authorization: Bearer {token}", "X-Client: a"}, false, []string{"Authorization", "X-Kept"}},
-		{[]string{"X-Client: {client}", "X-Token: {token}"}, false, []string{"X-Client", "X-Kept", "X-Token"}},
-		{[]string{"X-Token: {token}"}, false, []string{"X-Kept", "X-Token"}},
-		{[]string{"Authorization: Token {token}"}, false, []string{"Authorization", "X-Kept"}},
-		{[]string{"Cookie: SID={token}"}, false, []string{"X-Kept"}},
-		{[]string{"?sid={token}"}, false, []string{"X-Kept"}},
+		{nil, true, []string{"Authorization", "X-Kept"}, []string{"csrf"}},
+		{[]string{"Authorization: Bearer {token}", "X-Client: a"}, false, []string{"Authorization", "X-Kept"}, []string{"csrf"}},
+		{[]string{"X-Client: {client}", "X-Token: {token}"}, false, []string{"X-Client", "X-Kept", "X-Token"}, []string{"csrf"}},
+		{[]string{"X-Token: {token}"}, false, []string{"X-Kept", "X-Token"}, []string{"csrf"}},
+		{[]string{"Authorization: Token {token}"}, false, []string{"Authorization", "X-Kept"}, []string{"csrf"}},
+		{[]string{"Cookie: SID={token}", "Cookie: lang=en"}, false, []string{"X-Kept"}, []string{"SID", "csrf"}},
+		{[]string{"?sid={token}"}, false, []string{"X-Kept"}, []string{"csrf"}},
 	} {
-		keep := map[string]string{"kept": "header:X-Kept", "place": "header:Location", "inside": "a.b"}
+		keep := map[string]string{"kept": "header:X-Kept", "place": "header:Location", "inside": "a.b", "csrf": "cookie:csrf"}
 		e, err := Parse(Description{SignIn: "POST /login", Token: "token", Send: c.send, Keep: keep})
 		if err != nil {
 			t.Fatal(err)
@@ -116,6 +117,9 @@ func TestWhatCarriesASessionIsKnownFromTheDescription(t *testing.T) {
 		}
 		if got := slices.Sorted(slices.Values(e.Headers())); !slices.Equal(got, c.headers) {
 			t.Errorf("%q: got the headers %q, want %q", c.send, got, c.headers)
+		}
+		if got := slices.Sorted(slices.Values(e.Cookies())); !slices.Equal(got, c.cookies) {
+			t.Errorf("%q: got the cookies %q, want %q", c.send, got, c.cookies)
 		}
 	}
 }

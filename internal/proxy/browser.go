@@ -88,7 +88,7 @@ func preflight(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	header.Set("Access-Control-Max-Age", "600")
-	header.Add("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network")
+	header.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network")
 	w.WriteHeader(http.StatusNoContent)
 }
 

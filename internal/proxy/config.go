@@ -55,13 +55,18 @@ type API struct {
 
 	// ProtocolPaths are those, below BaseURL, at which the API signs in, refreshes
 	// and logs out, which the clients may not call: it is one session that all of
-	// them share. A segment with braces in it, "{id}", stands for any. Nil stands for
-	// [PacerProPaths].
+	// them share. A segment with braces in it, "{id}", stands for any one or more. Nil
+	// stands for [PacerProPaths].
 	ProtocolPaths []string
 
 	// SessionHeaders are those, besides Authorization, that a session is in. They do
-	// not pass to the clients, where the API repeats them or renews the session so.
+	// not pass to the clients, where the API repeats them or renews the session so, and
+	// from the clients neither in another spelling nor as trailers.
 	SessionHeaders []string
+
+	// SessionCookies are the names of the cookies that a session is in. They do not
+	// pass to the clients, though others be kept.
+	SessionCookies []string
 }
 
 // Config says what a proxy is for, and who may use it. APIs are required; the
@@ -101,7 +106,8 @@ type Config struct {
 	// it, and not signed in.
 	KeepAuthorization bool
 
-	// KeepCookies lets the client's cookies and the API's pass.
+	// KeepCookies lets the client's cookies and the API's pass, but for those that a
+	// session is in.
 	KeepCookies bool
 
 	// AllowUpgrade lets WebSockets pass. What is spoken in them passes unseen.

@@ -79,6 +79,47 @@ require("http").request(%q, {method: "OPTIONS", headers: {"Origin": %q, "Access-
 	a.expectNothingAsked(t, "preflights")
 }
 
+func TestAPageSeesWhenToComeAgain(t *testing.T) {
+	const origin = "http://localhost:3000"
+	_, p := away(t, func(c *Config) { c.Origins = []string{origin} })
+	got := send(t, p, "GET /me HTTP/1.1\nHost: HOST\nOrigin: "+origin+"\n\n")
+	got.expect(t, "an API that is away", 502, "api_unreachable")
+	for name := range got.header {
+		if exposed := got.header["Access-Control-Expose-Headers"]; !strings.HasPrefix(name, "Access-Control-") && name != "Date" && !isListed(exposed, name) {
+			t.Errorf("got %s, and %q to be seen by pages; want it among them", name, exposed)
+		}
+	}
+	if got.header.Get("Retry-After") == "" {
+		t.Errorf("got %v, want a Retry-After: this is no test else", got.header)
+	}
+	own := send(t, p, "GET /-/healthz HTTP/1.1\nHost: HOST\nOrigin: "+origin+"\n\n")
+	if exposed := own.header["Access-Control-Expose-Headers"]; own.status != 200 || !isListed(exposed, "Content-Type") {
+		t.Errorf("/-/healthz: got %d and %q to be seen by pages, want 200 and all that there is", own.status, exposed)
+	}
+}
+
+// An origin is compared as browsers send it, in whatever way it was written.
+func TestAnAllowedOriginIsReadAsBrowsersWriteIt(t *testing.T) {
+	for written, sent := range map[string]string{
+		"https://x:443": "https://x", "http://x:80": "http://x", "http://x:443": "http://x:443", "HTTPS://X": "https://x", "http://[::0:1]:80": "http://[::1]",
+		"https://b\u00fccher.example": "https://xn--bcher-kva.example", "chrome-extension://abc": "chrome-extension://abc", "capacitor://localhost": "capacitor://localhost",
+	} {
+		g, err := newGuard(Config{Origins: []string{written}}, nil)
+		if err != nil {
+			t.Errorf("%s: got error %v, want none", written, err)
+			continue
+		}
+		if !g.origins[sent] {
+			t.Errorf("%s: got %v, want %s", written, g.origins, sent)
+		}
+	}
+	for _, written := range []string{"", "x", "ftp://x", "ws://x", "file://x", "htps://x", "https://", "https://x/", "https://u@x", "https://*.x", "https://x?", "null", "https://[x]", "//x"} {
+		if err := (Config{Origins: []string{written}}).Validate(); err == nil || !strings.Contains(err.Error(), "give ") {
+			t.Errorf("%s: got error %v, want one that says what to give", written, err)
+		}
+	}
+}
+
 // Most clients leave out Authorization when a redirect leads to another host.
 func TestTheSecretDoesNotFollowARedirectToAnotherHost(t *testing.T) {
 	t.Parallel()

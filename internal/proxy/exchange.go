@@ -14,7 +14,7 @@ type exchange struct {
 	*http.Request
 	start     time.Time
 	conn      *connection // the client's
-	reading   string      // of the path: see canonical
+	reading   readings    // of the path
 	body      *body       // nil: there is none
 	api       string      // whose it is, where there are several
 	status    int         // of the answer; 0: none yet
@@ -47,9 +47,13 @@ func (e *exchange) Context() context.Context { return e.Request.Context() }
 // Header is the answer's, not the request's.
 func (e *exchange) Header() http.Header { return e.ResponseWriter.Header() }
 
-// WriteHeader begins the answer, or sends a status before it.
+// WriteHeader begins the answer, or sends a status before it. The answer is marked
+// here, where its header is complete: a page may see all of it.
 func (e *exchange) WriteHeader(status int) {
-	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+	if status >= http.StatusOK {
+		if e.status == 0 {
+			e.mark()
+		}
 		e.status = status
 	}
 	e.ResponseWriter.WriteHeader(status)
@@ -58,7 +62,7 @@ func (e *exchange) WriteHeader(status int) {
 // Write writes of the answer's body.
 func (e *exchange) Write(p []byte) (int, error) {
 	if e.status == 0 {
-		e.status = http.StatusOK
+		e.WriteHeader(http.StatusOK)
 	}
 	if e.ProtoMajor > 1 { // where the client says of each answer how much it takes
 		e.control().SetWriteDeadline(time.Now().Add(writeWait(e.admitted)))
@@ -100,7 +104,6 @@ func (e *exchange) refuse(f *failure) {
 // fail answers with a failure of the proxy's own.
 func (e *exchange) fail(f *failure) {
 	e.code = f.code
-	e.mark()
 	f.write(e)
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ type passage struct {
 	*forwarder
 	*exchange
 	cancel context.CancelCauseFunc
+	asked  *url.URL // of the API
 
 	mu    sync.Mutex // held while the answer is written
 	timer *time.Timer
@@ -56,7 +58,7 @@ const (
 
 // forward passes a request on, whose path below the API's is given.
 func (f *forwarder) forward(e *exchange, path *url.URL) {
-	if f.paths.have(e.reading) {
+	if slices.ContainsFunc(e.reading[:], f.paths.have) {
 		e.refuse(&failure{http.StatusForbidden, "session", "The proxy looks after the session itself, which all its clients share: leave out signing in and out; every request is signed in.", 0})
 		return
 	}
@@ -108,6 +110,7 @@ func (p *passage) request(ctx context.Context, path *url.URL) (out *http.Request
 	if path.RawPath != "" || p.base.RawPath != "" {
 		to.RawPath = strings.TrimRight(p.base.EscapedPath(), "/") + path.EscapedPath()
 	}
+	p.asked = to
 	header := make(http.Header, len(in.Header)+4)
 	p.requests.copy(header, in.Header)
 	if _, has := header["User-Agent"]; !has {
@@ -202,7 +205,7 @@ func (p *passage) inform(status int, header textproto.MIMEHeader) error {
 	}
 	to := p.Header()
 	p.answers.copy(to, http.Header(header))
-	p.links.keepInside(to, ownOrigin(p.Request))
+	p.links.lead(to, p.asked, ownOrigin(p.Request))
 	p.WriteHeader(status)
 	clear(to)
 	return nil
@@ -251,8 +254,7 @@ func (p *passage) failInstead(f *failure) {
 func (p *passage) answer(res *http.Response) {
 	to := p.Header()
 	p.answers.copy(to, res.Header)
-	p.links.keepInside(to, ownOrigin(p.Request))
-	p.mark()
+	p.links.lead(to, p.asked, ownOrigin(p.Request))
 	announced := p.announce(to, res)
 	wantsAll := p.body == nil || p.body.complete.Load()
 	if p.body != nil {

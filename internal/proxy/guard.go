@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/jwtsession/jwtsession/internal/origin"
 )
 
 // guard judges requests before anything is done for them.
@@ -28,12 +30,15 @@ func newGuard(config Config, hosts []string) (*guard, error) {
 		}
 		g.hosts[strings.ToLower(host)] = true
 	}
-	for _, origin := range config.Origins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-			return nil, fmt.Errorf("the origin is %q: give a scheme, a host and a port, such as http://localhost:3000", origin)
+	for _, page := range config.Origins {
+		u, err := url.Parse(page)
+		if err != nil || !strings.EqualFold(u.Scheme+"://"+u.Host, page) || strings.Contains(u.Host, "*") || origin.Of(u) == (origin.Origin{}) {
+			return nil, fmt.Errorf("the origin is %q: give a scheme, a host and a port, such as http://localhost:3000", page)
 		}
-		g.origins[strings.ToLower(origin)] = true
+		if !hasPages(u.Scheme) {
+			return nil, fmt.Errorf("the origin is %q, and no page is of one with %s: give http or https", page, u.Scheme)
+		}
+		g.origins[origin.Of(u).String()] = true // as browsers send it
 	}
 	if config.Secret != "" {
 		secret := sha256.Sum256([]byte(config.Secret))
@@ -42,11 +47,21 @@ func newGuard(config Config, hosts []string) (*guard, error) {
 	return g, nil
 }
 
+// hasPages reports whether origins of a scheme are those of pages: of sites, of a
+// browser's extensions, or of applications that are made of pages.
+func hasPages(scheme string) bool {
+	switch scheme {
+	case "http", "https", "app", "capacitor", "ionic", "tauri":
+		return true
+	}
+	return strings.HasSuffix(scheme, "-extension")
+}
+
 // judge returns why a request is refused, or nil, and the path as all further
 // decisions are to read it.
-func (g *guard) judge(r *http.Request) (reading string, refused *failure) {
-	refuse := func(status int, code, message string) (string, *failure) {
-		return "", &failure{status, code, message, 0}
+func (g *guard) judge(r *http.Request) (reading readings, refused *failure) {
+	refuse := func(status int, code, message string) (readings, *failure) {
+		return readings{}, &failure{status, code, message, 0}
 	}
 	switch {
 	case r.Method == http.MethodConnect, r.Method == http.MethodTrace:
@@ -68,7 +83,7 @@ func (g *guard) judge(r *http.Request) (reading string, refused *failure) {
 			return refuse(http.StatusForbidden, "secret", "The proxy asks for its client secret, in the header "+SecretHeader+".")
 		}
 	}
-	reading, ok := canonical(r.URL.EscapedPath())
+	reading, ok := readingsOf(r.URL.EscapedPath())
 	if !ok {
 		return refuse(http.StatusBadRequest, "path", "The path may lead out of the API: send it without .. and control characters, however they are written.")
 	}

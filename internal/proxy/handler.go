@@ -68,6 +68,9 @@ func (p *Proxy) forwarder(t *target, api API) (*forwarder, error) {
 		waived = append(waived, withAuthorization)
 	}
 	f.requests, f.answers = newHeaders(toAPI, waived...), newHeaders(toClient, waived...)
+	f.requests.onlyAsWritten(append([]string{"Cookie"}, api.SessionHeaders...)...)
+	f.answers.onlyAsWritten("Set-Cookie")
+	f.answers.cookies = api.SessionCookies
 	for _, name := range api.SessionHeaders {
 		f.answers.stopped[textproto.CanonicalMIMEHeaderKey(name)] = true
 	}
@@ -85,7 +88,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.guard.knows(r.Host) {
 		e.origin = h.guard.allowed(r)
 		if e.origin != "" && isPreflight(r) {
-			share(e.Header(), e.origin, e.cookies)
 			preflight(e, r)
 			return
 		}
@@ -98,7 +100,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.refuse(refused)
 		return
 	case strings.HasPrefix(r.URL.Path, ownPrefix):
-		e.mark()
 		h.own.ServeHTTP(e, r)
 		return
 	case isSpare:
@@ -134,7 +135,9 @@ func (h *handler) route(e *exchange) {
 	if err != nil { // net/url has unescaped it before
 		path = rest
 	}
-	_, e.reading, _ = strings.Cut(e.reading[1:], "/")
+	for i, reading := range e.reading {
+		_, e.reading[i], _ = strings.Cut(strings.TrimPrefix(reading, "/"), "/")
+	}
 	f.forward(e, &url.URL{Path: "/" + path, RawPath: "/" + rest})
 }
 

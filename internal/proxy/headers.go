@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -29,7 +30,7 @@ type headerRule struct {
 	way    way
 	unless kept
 	reason string
-	names  string // separated by spaces; one that ends in * stands for all that begin so
+	names  string // separated by spaces; * at an end stands for whatever is there
 }
 
 // headerRules are all headers that do not pass. Whatever they do not name passes
@@ -43,16 +44,20 @@ var headerRules = []headerRule{
 	{bothWays, never, "it is the proxy's own secret", SecretHeader},
 	{toAPI, withAuthorization, "the session's token takes its place, and the client's secret may be in it", "Authorization"},
 	{toClient, never, "a token that the API repeats, or renews this way, is none of the client's", "Authorization"},
-	{bothWays, withCookies, "all clients share one session, and would share one another's cookies", "Cookie Cookie2 Set-Cookie Set-Cookie2"},
+	{toAPI, withCookies, "all clients share one session, and would share one another's cookies", "Cookie"},
+	{toClient, withCookies, "it is one session's, which all clients share", "Set-Cookie"},
+	{toAPI, never, "it is an answer's, or of cookies as nobody has them any more (RFC 6265)", "Set-Cookie Set-Cookie2 Cookie2"},
+	{toClient, never, "it is a request's, the session's cookies in it; or likewise", "Cookie Cookie2 Set-Cookie2"},
 	{bothWays, never, "it tells of the client's network, of which no API on the outside has any need",
-		"Forwarded X-Forwarded X-Forwarded-* X-Original-Forwarded-For Via Client-Ip Remote-Addr Remote-Host True-Client-Ip " +
-			"X-Real-Ip X-Client-* X-Remote-* X-Cluster-Client-Ip X-Originating-* X-Envoy-External-Address X-Envoy-Peer-* X-Proxyuser-Ip " +
-			"X-Azure-Clientip X-Azure-Socketip X-Appengine-User-Ip X-Host Cf-Connecting-* Cf-Pseudo-Ipv4 Cf-Ipcountry Fastly-Client-Ip " +
-			"Fly-Client-Ip Proxy-Client-Ip Wl-Proxy-Client-Ip X-Proxy-* X-Proxied-*"},
+		"*-Ip *Clientip *Realip *Remoteip *Socketip *Forwarded-For *-Original-For *-Proxied-For " +
+			"Forwarded Forwarded-* X-Forwarded X-Forwarded-* Via X-Bluecoat-Via X-Host X-Client-* X-Remote-* X-Originating-* X-Proxy-* X-Proxied-* " +
+			"Remote-Addr Remote-Host Client-Cert Client-Cert-Chain Ssl-Client-* X-Ssl-Client-* X-Envoy-External-Address X-Envoy-Peer-* " +
+			"Cf-Connecting-* Cf-Pseudo-* Cf-Ip* Cloudfront-Viewer-* X-Vercel-Ip-* X-Appengine-* X-Akamai-Edgescape"},
 	{toAPI, never, "it has a server act on another path or method than the one that was judged",
-		"X-Original-Url X-Original-Uri X-Original-Host X-Original-Method X-Original-Path X-Rewrite-Url X-Rewrite-Uri X-Override-Url X-Http-Method " +
+		"X-Original-* X-Rewrite-Url X-Rewrite-Uri X-Override-Url X-Http-Method " +
 			"X-Http-Method-Override X-Method-Override X-Http-Path-Override X-Http-Host-Override X-Request-Uri X-Request-Url Request-Uri " +
-			"X-Envoy-Original-Path X-Envoy-Original-Method X-Replaced-Path X-Rewrite-Path X-Request-Path"},
+			"X-Envoy-Original-Path X-Envoy-Original-Method X-Replaced-Path X-Rewrite-Path X-Request-Path " +
+			"X-Middleware-* X-Matched-Path X-Now-Route-Matches X-Invoke-* X-Waws-Unencoded-Url X-Accel-Mapping X-Sendfile-Type"},
 	{toAPI, never, "which page asked has been judged here, and its address is of the client's network",
 		"Origin Referer Access-Control-Request-*"},
 	{toClient, never, "which pages may read an answer is the proxy's to say", "Access-Control-* Timing-Allow-Origin"},
@@ -65,12 +70,15 @@ var headerRules = []headerRule{
 // headers are the rules of one way, as a proxy has them.
 type headers struct {
 	stopped  map[string]bool // names in their canonical form
+	written  map[string]bool // likewise: see onlyAsWritten
 	prefixes []string
+	suffixes []string
+	cookies  []string // that do not pass, though others may
 }
 
 // newHeaders returns the rules of a way, those that are waived left out.
 func newHeaders(w way, waived ...kept) headers {
-	h := headers{stopped: map[string]bool{}}
+	h := headers{stopped: map[string]bool{}, written: map[string]bool{}}
 rules:
 	for _, rule := range headerRules {
 		if rule.way&w == 0 {
@@ -84,6 +92,8 @@ rules:
 		for name := range strings.FieldsSeq(rule.names) {
 			if prefix, isPrefix := strings.CutSuffix(name, "*"); isPrefix {
 				h.prefixes = append(h.prefixes, prefix)
+			} else if suffix, isSuffix := strings.CutPrefix(name, "*"); isSuffix {
+				h.suffixes = append(h.suffixes, suffix)
 			} else {
 				h.stopped[name] = true
 			}
@@ -92,7 +102,17 @@ rules:
 	return h
 }
 
-// pass reports whether a header may go on.
+// onlyAsWritten has headers pass that are spelled exactly so, if they do at all, and
+// are no trailers: the session's own take their place, or they are looked into.
+func (h *headers) onlyAsWritten(names ...string) {
+	for _, name := range names {
+		if name = textproto.CanonicalMIMEHeaderKey(name); h.pass(name) {
+			h.written[name] = true
+		}
+	}
+}
+
+// pass reports whether a header may go on, however it is spelled, or a trailer.
 func (h *headers) pass(name string) bool {
 	if strings.ContainsFunc(name, isOdd) {
 		name = textproto.CanonicalMIMEHeaderKey(strings.Map(func(r rune) rune {
@@ -102,11 +122,16 @@ func (h *headers) pass(name string) bool {
 			return r
 		}, name))
 	}
-	if h.stopped[name] {
+	if h.stopped[name] || h.written[name] {
 		return false
 	}
 	for _, prefix := range h.prefixes {
 		if strings.HasPrefix(name, prefix) {
+			return false
+		}
+	}
+	for _, suffix := range h.suffixes {
+		if strings.HasSuffix(name, suffix) {
 			return false
 		}
 	}
@@ -123,10 +148,20 @@ func isOdd(r rune) bool {
 func (h *headers) copy(to, from http.Header) {
 	hops := from["Connection"]
 	for name, values := range from {
-		if h.pass(name) && !(len(hops) > 0 && isListed(hops, name)) {
+		if (h.written[name] || h.pass(name)) && !(len(hops) > 0 && isListed(hops, name)) {
 			to[name] = values
 		}
 	}
+	if set := to["Set-Cookie"]; len(set) > 0 && len(h.cookies) > 0 {
+		to["Set-Cookie"] = slices.DeleteFunc(slices.Clone(set), h.isSessions)
+	}
+}
+
+// isSessions reports whether a Set-Cookie is that of a cookie with the session in it.
+func (h *headers) isSessions(line string) bool {
+	pair, _, _ := strings.Cut(line, ";")
+	name, _, _ := strings.Cut(pair, "=")
+	return slices.Contains(h.cookies, textproto.TrimString(name))
 }
 
 // isListed reports whether a header that is a list has a token in it.

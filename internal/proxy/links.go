@@ -13,35 +13,50 @@ type links struct {
 	prefix string   // of its paths in the proxy: empty, or /NAME
 }
 
-// keepInside turns those of an answer's headers.
-func (l links) keepInside(header http.Header, self string) {
+// lead turns those of an answer's headers. Asked is what the API was asked for, and
+// self the proxy's origin.
+func (l links) lead(header http.Header, asked *url.URL, self string) {
 	for _, name := range [...]string{"Location", "Content-Location"} {
 		if value := header.Get(name); value != "" {
-			if inside, found := l.inside(value); found {
-				header[name] = []string{inside}
+			if turned, found := l.turn(value, asked); found {
+				header[name] = []string{turned}
 			}
 		}
 	}
 	if values := header["Link"]; len(values) > 0 {
-		inside := make([]string, len(values))
+		turned := make([]string, len(values))
 		for i, value := range values {
-			inside[i] = l.eachTarget(value, self)
+			turned[i] = l.turnEach(value, asked, self)
 		}
-		header["Link"] = inside
+		header["Link"] = turned
 	}
 }
 
-// inside returns where a link leads in the proxy, without its host, if it leads
-// into the API.
-func (l links) inside(link string) (string, bool) {
+// turn returns a link for clients of the proxy, unless it means the same to them. One
+// into the API leads into the proxy, without its host. One that leads out of it, and
+// left out the host, has the API's: the proxy would take it for a path below the API's.
+func (l links) turn(link string, asked *url.URL) (string, bool) {
 	target, err := url.Parse(link)
-	if err != nil || target.Host == "" && !strings.HasPrefix(link, "/") || target.Host != "" && !l.isAPI(target) {
+	if err != nil {
+		return "", false
+	}
+	hasHost := target.Host != ""
+	isRooted := strings.HasPrefix(link, "/")
+	switch climbs := strings.Contains("/"+target.Path+"/", "/../"); {
+	case !hasHost && (target.Scheme != "" || !isRooted && !climbs):
+		return "", false
+	case climbs:
+		target = asked.ResolveReference(target)
+	case !hasHost:
+		target.Scheme, target.Host = l.base.Scheme, l.base.Host
+	}
+	if !l.isAPI(target) {
 		return "", false
 	}
 	root := strings.TrimRight(l.base.EscapedPath(), "/")
 	inside, found := strings.CutPrefix(target.EscapedPath(), root)
 	if !found || !strings.HasPrefix(inside, "/") && inside != "" || strings.HasPrefix(inside, "//") {
-		return "", false
+		return target.String(), !hasHost
 	}
 	if inside == "" {
 		inside = "/"
@@ -70,9 +85,9 @@ func withoutDefaultPort(host, scheme string) string {
 	return strings.TrimSuffix(host, ":80")
 }
 
-// eachTarget turns each <target> of a Link header (RFC 8288). One that was
+// turnEach turns each <target> of a Link header (RFC 8288). One that was
 // absolute stays so, since many clients ask for it as it is.
-func (l links) eachTarget(value, self string) string {
+func (l links) turnEach(value string, asked *url.URL, self string) string {
 	var b strings.Builder
 	quoted := false
 	for i := 0; i < len(value); i++ {
@@ -88,11 +103,11 @@ func (l links) eachTarget(value, self string) string {
 				break
 			}
 			target := value[i+1 : i+end]
-			if inside, found := l.inside(strings.TrimSpace(target)); found {
-				if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") {
-					inside = self + inside
+			if turned, found := l.turn(strings.TrimSpace(target), asked); found {
+				if strings.HasPrefix(turned, "/") && (!strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//")) {
+					turned = self + turned
 				}
-				target = inside
+				target = turned
 			}
 			b.WriteString("<" + target)
 			i += end

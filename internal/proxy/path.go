@@ -27,11 +27,26 @@ const parameters = ";?#"
 // client that means a path inside need not write one.
 func canonical(path string) (reading string, ok bool) {
 	if !isPlain(path) {
-		if path, ok = undone(path); !ok {
+		if path, ok = undone(path, plain); !ok {
 			return "", false
 		}
 	}
 	return path, !climbs(path)
+}
+
+// readings are two of a path that servers may have: one with bytes that are no UTF-8
+// as Latin-1, and one without them, as some decoders leave them out; empty where
+// there are none.
+type readings [2]string
+
+// readingsOf returns a path's. It is not ok if canonical is not, or were not, of
+// either.
+func readingsOf(path string) (r readings, ok bool) {
+	if r[0], ok = canonical(path); !ok || !strings.Contains(path, "%") && utf8.ValidString(path) {
+		return r, ok
+	}
+	r[1], ok = undone(path, func(s string) string { return plain(strings.ToValidUTF8(s, "")) })
+	return r, ok && !climbs(r[1])
 }
 
 // isPlain reports whether a path reads the same everywhere.
@@ -48,7 +63,7 @@ func isPlain(path string) bool {
 // undone takes layer after layer off a path, until there is none left. Escapes
 // come off first, all of them: the bytes of one character may have been escaped
 // over a different number of times.
-func undone(path string) (string, bool) {
+func undone(path string, plain func(string) string) (string, bool) {
 	for range deepestEscape {
 		if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return "", false
@@ -65,23 +80,31 @@ func undone(path string) (string, bool) {
 	return "", false
 }
 
-// climbs reports whether a segment is ".." in any reading.
+// climbs reports whether a segment is ".." in any reading: some servers leave out
+// spaces.
 func climbs(path string) bool {
 	if !strings.Contains(path, ".") {
 		return false
 	}
 	for segment := range strings.SplitSeq(path, "/") {
-		if strings.Trim(name(segment), " +") == ".." {
+		segment = name(segment)
+		dots := strings.Count(segment, ".")
+		if strings.Trim(segment, ". +") == "" && (dots == 2 || dots > 2 && dots < len(segment)) {
 			return true
 		}
 	}
 	return false
 }
 
-// name is a segment without its parameters.
+// name is a segment without its parameters, and without what names a stream of the
+// file on Windows: "session:" and "session::$DATA" are files called session. Many APIs
+// have colons in a name itself.
 func name(segment string) string {
 	if i := strings.IndexAny(segment, parameters); i >= 0 {
-		return segment[:i]
+		segment = segment[:i]
+	}
+	if before, stream, found := strings.Cut(segment, ":"); found && (stream == "" || stream[0] == ':' || stream[0] == '$') {
+		return before
 	}
 	return segment
 }

@@ -12,14 +12,17 @@ var PacerProPaths = []string{"/session"}
 // hand out, the session that all clients share. Each is a list of segments.
 type protocolPaths [][]string
 
+// mostSegments is how many segments such a path may have: isPath has a bit for each.
+const mostSegments = 63
+
 // parseProtocolPaths reads them as they are written in a [API]. A segment with
-// braces in it stands for any.
+// braces in it stands for any, and for several.
 func parseProtocolPaths(paths []string) (protocolPaths, error) {
 	var all protocolPaths
 	for _, path := range paths {
 		reading, ok := canonical(path)
 		segments := segments(reading)
-		if !ok || len(segments) == 0 {
+		if !ok || len(segments) == 0 || len(segments) > mostSegments {
 			return nil, fmt.Errorf("the protocol's own path is %q: give one like /session", path)
 		}
 		all = append(all, segments)
@@ -51,27 +54,38 @@ func (all protocolPaths) match(reading string) bool {
 	return false
 }
 
-// isPath compares a reading with a path's segments, and allocates nothing.
+// isPath compares a reading with a path's segments, and allocates nothing. What
+// stands where a placeholder is may have slashes in it, which some servers take for
+// those of the path: so it is one segment or more, of whatever name.
 func isPath(reading string, own []string) bool {
-	n := 0
-	last := ""
-	for segment := range strings.SplitSeq(reading, "/") {
-		segment = bareName(segment)
-		if segment == "" {
+	read, extended := uint64(1), false // bit n: the first n of own; all of them, with an extension
+	last := len(own) - 1
+	for raw := range strings.SplitSeq(reading, "/") {
+		if raw == "" {
 			continue
 		}
-		if n > 0 && !isSegment(last, own[n-1]) || n == len(own) {
+		segment := bareName(raw)
+		extended = extended && segment == "" || read>>last&1 == 1 && withoutExtension(segment) == own[last]
+		var next uint64
+		for n := range len(own) + 1 {
+			if read>>n&1 == 0 {
+				continue
+			}
+			if segment == "" || n > 0 && isPlaceholder(own[n-1]) {
+				next |= 1 << n
+			}
+			if n < len(own) && (isPlaceholder(own[n]) || segment == own[n]) {
+				next |= 1 << (n + 1)
+			}
+		}
+		if read = next; read == 0 && !extended {
 			return false
 		}
-		last = segment
-		n++
 	}
-	return n == len(own) && isSegment(withoutExtension(last), own[n-1])
+	return extended || read>>len(own)&1 == 1
 }
 
-func isSegment(segment, own string) bool {
-	return segment == own || strings.Contains(own, "{")
-}
+func isPlaceholder(own string) bool { return strings.Contains(own, "{") }
 
 // segments are those of a path, the last one's extension left out.
 func segments(reading string) []string {
