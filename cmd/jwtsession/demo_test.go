@@ -132,7 +132,7 @@ func onTerminal(t *testing.T, width, height int, environment []string, args stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := fmt.Sprintf("stty cols %d rows %d; exec '%s' demo --duration 1200ms %s", width, height, binary, args)
+	command := fmt.Sprintf("stty cols %d rows %d; exec '%s' demo --duration 3s %s", width, height, binary, args)
 	cmd := exec.Command("script", "-qec", command, "/dev/null")
 	cmd.Env = append(append(os.Environ(), "TERM=xterm-256color", "NO_COLOR="), environment...)
 	output, err := cmd.Output()

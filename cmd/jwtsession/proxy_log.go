@@ -101,8 +101,8 @@ func (l *accessLog) isIn(out io.Writer) bool {
 	defer l.mu.Unlock()
 	var files [2]os.FileInfo
 	for i, w := range []io.Writer{l.out, out} {
-		file, isFile := w.(*os.File)
-		if !isFile {
+		file := fileOf(w)
+		if file == nil {
 			return false
 		}
 		var err error
