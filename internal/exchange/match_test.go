@@ -97,8 +97,12 @@ func TestARequestThatIsNotAsDescribedIsToldApart(t *testing.T) {
 		"another text": {func(_ *http.Request, _ *string, body *[]byte) {
 			*body = []byte(strings.Replace(string(*body), `secret!`, `secret?`, 1))
 		}, "its body.who.1.p is not as it is described"},
-		"no JSON":           {func(_ *http.Request, _ *string, body *[]byte) { *body = []byte("{") }, "its body is no JSON"},
-		"a member too many": {func(_ *http.Request, _ *string, body *[]byte) { *body = append([]byte(`{"more":1,`), (*body)[1:]...) }, "its body is not as it is described"},
+		"an element too many": {func(_ *http.Request, _ *string, body *[]byte) {
+			*body = []byte(strings.Replace(string(*body), `"n": 1}]`, `"n": 1}, 2]`, 1))
+		}, "its body.who is not as it is described"},
+		"an element missing": {func(_ *http.Request, _ *string, body *[]byte) { *body = []byte(`{"who": ["e"], "k": true}`) }, "its body.who is not as it is described"},
+		"no JSON":            {func(_ *http.Request, _ *string, body *[]byte) { *body = []byte("{") }, "its body is no JSON"},
+		"a member too many":  {func(_ *http.Request, _ *string, body *[]byte) { *body = append([]byte(`{"more":1,`), (*body)[1:]...) }, "its body is not as it is described"},
 		"another number": {func(_ *http.Request, _ *string, body *[]byte) {
 			*body = []byte(strings.Replace(string(*body), `"n": 1`, `"n": 2`, 1))
 		}, "its body.who.1.n is not as it is described"},
@@ -130,6 +134,21 @@ func TestABodyOfAnotherKindIsAsItIsWritten(t *testing.T) {
 		req, path, _ := requestFor(t, e, e.SignIn, nil)
 		if _, err := e.Match(e.SignIn, req, path, []byte(body)); (err == nil) != fits {
 			t.Errorf("%s: got %v, want it to fit: %v", body, err, fits)
+		}
+	}
+}
+
+func TestARequestThatCarriesTheSessionIsReadWithIt(t *testing.T) {
+	e, err := Parse(PacerPro)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for authorization, fits := range map[string]bool{"Bearer a token": true, "Basic a token": false} {
+		req, path, body := requestFor(t, e, e.Refresh, nil)
+		req.Header.Set("Authorization", authorization)
+		got, err := e.Match(e.Refresh, req, path, body)
+		if fits && (err != nil || got[Token] != "a token") || !fits && err == nil {
+			t.Errorf("with %s: got %q, %v; want the token to be read: %v", authorization, got, err, fits)
 		}
 	}
 }
