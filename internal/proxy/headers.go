@@ -50,7 +50,7 @@ var headerRules = []headerRule{
 	{toClient, never, "it is a request's, the session's cookies in it; or likewise", "Cookie Cookie2 Set-Cookie2"},
 	{bothWays, never, "it tells of the client's network, of which no API on the outside has any need",
 		"*-Ip *Clientip *Realip *Remoteip *Socketip *Forwarded-For *-Original-For *-Proxied-For " +
-			"Forwarded Forwarded-* X-Forwarded X-Forwarded-* Via X-Bluecoat-Via X-Host X-Client-* X-Remote-* X-Originating-* X-Proxy-* X-Proxied-* " +
+			"Forwarded Forwarded-* X-Forwarded X-Forwarded-* Via X-Bluecoat-Via X-Host X-Client-Addr* X-Client-Host X-Client-Port X-Client-Cert* X-Client-Dn X-Client-Verify X-Client-Geo-* X-Client-Region X-Client-City X-Remote-* X-Originating-* X-Proxy-* X-Proxied-* " +
 			"Remote-Addr Remote-Host Client-Cert Client-Cert-Chain Ssl-Client-* X-Ssl-Client-* X-Envoy-External-Address X-Envoy-Peer-* " +
 			"Cf-Connecting-* Cf-Pseudo-* Cf-Ip* Cloudfront-Viewer-* X-Vercel-Ip-* X-Appengine-* X-Akamai-Edgescape"},
 	{toAPI, never, "it has a server act on another path or method than the one that was judged",

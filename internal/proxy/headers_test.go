@@ -21,7 +21,7 @@ var unwanted = []string{
 	"Forwarded-For", "X-Original-For", "Ali-Cdn-Real-Ip", "X-Original-Forwarded-For", "X-Vercel-Forwarded-For", "X-Proxied-For", "Cdn-Src-Ip", "X-Nf-Client-Connection-Ip",
 	"Do-Connecting-Ip", "X-Ms-Forwarded-Client-Ip", "Incap-Client-Ip", "Akamai-Client-Ip", "Fastly-Client-Ip", "Fly-Client-Ip", "Cf-Connecting-Ipv6", "Cf-Pseudo-Ipv4",
 	"X-Azure-Clientip", "X-Azure-Socketip", "X-Sucuri-Clientip", "Clientip", "Z-Forwarded-For", "X-Realip", "X-ProxyUser-Ip", "Wl-Proxy-Client-Ip", "Proxy-Client-Ip", "X-Appengine-User-Ip",
-	"X-Appengine-City", "Cloudfront-Viewer-Address", "Cloudfront-Viewer-Country", "Cf-Ipcity", "X-Vercel-Ip-City", "X-Remote-Addr", "Remote-Addr", "X-Client-Addr",
+	"X-Appengine-City", "Cloudfront-Viewer-Address", "Cloudfront-Viewer-Country", "Cf-Ipcity", "X-Vercel-Ip-City", "X-Remote-Addr", "Remote-Addr", "X-Client-Addr", "X-Client-Address", "X-Client-Cert-Chain", "X-Client-Geo-Location",
 	"Client-Ip", "X-Originating-Ip", "X-Forwarded", "X-Ip", "Forwarded_for", "X_source_ip", "X-Akamai-Edgescape", "X-Bluecoat-Via", "Client-Cert", "Client-Cert-Chain", "Ssl-Client-Cert", "X-Ssl-Client-Dn",
 }
 
@@ -45,7 +45,7 @@ func TestWhatAnAPIAsksForPassesThoughItIsNamedAlike(t *testing.T) {
 	p := a.running(t)
 	names := []string{
 		"Psu-Ip-Address", "Psu-Ip-Port", "X-Fapi-Customer-Ip-Address", "X-Request-Id", "Traceparent", "X-Amzn-Trace-Id", "If-Match", "Prefer", "X-Csrf-Token", "X-Api-Key",
-		"X-Tenant-Id", "Idempotency-Key", "X-Ship", "X-Membership", "Zip", "X-Look-For", "Destination", "Depth", "Base-Url", "Client-Id", "Cdn-Loop",
+		"X-Tenant-Id", "Idempotency-Key", "X-Ship", "X-Membership", "Zip", "X-Look-For", "Destination", "Depth", "Base-Url", "Client-Id", "X-Client-Id", "X-Client-Version", "X-Client-Info", "Cdn-Loop",
 	}
 	raw := "GET /me HTTP/1.1\nHost: HOST\n"
 	for _, name := range names {
