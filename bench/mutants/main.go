@@ -61,9 +61,6 @@ func run(packages []string, skip string, workers int, patience time.Duration) er
 		return err
 	}
 	lived, hung := t.all(mutants, workers)
-	for _, m := range lived {
-		fmt.Println("LIVED", m.at, m.change)
-	}
 	fmt.Printf("%d mutants: %d killed, %d of them because they hung, %d lived\n", len(mutants), len(mutants)-len(lived), hung, len(lived))
 	return nil
 }
@@ -120,7 +117,7 @@ func (t *trial) binary(p string) string {
 	return filepath.Join(t.place, strings.ReplaceAll(filepath.Clean(p), "/", "_")+".mutants.test")
 }
 
-// all tries all mutants, and returns those that lived.
+// all tries all mutants, and returns those that lived, each of which it names at once.
 func (t *trial) all(mutants []mutant, workers int) (lived []mutant, hung int) {
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -135,6 +132,7 @@ func (t *trial) all(mutants []mutant, workers int) (lived []mutant, hung int) {
 				mu.Lock()
 				if !killed {
 					lived = append(lived, m)
+					fmt.Println("LIVED", m.at, m.change)
 				}
 				if late {
 					hung++
