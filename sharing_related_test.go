@@ -3,7 +3,6 @@ package jwtsession
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -45,15 +44,10 @@ func (r *related) lives(token string) bool {
 }
 
 // source returns one of the fleet, and what it has called.
-func (r *related) source(t *testing.T, store cache.Cache, create func() error) (*TokenSource, *issuerFuncs) {
+func (r *related) source(t *testing.T, store cache.Cache) (*TokenSource, *issuerFuncs) {
 	t.Helper()
 	calls := &issuerFuncs{
-		create: func(context.Context) (Session, error) {
-			if err := create(); err != nil {
-				return Session{}, err
-			}
-			return r.issue(), nil
-		},
+		create: func(context.Context) (Session, error) { return r.issue(), nil },
 		refresh: func(_ context.Context, old Session) (Session, error) {
 			if !r.lives(old.Token) {
 				return Session{}, ErrUnauthorized
@@ -64,8 +58,6 @@ func (r *related) source(t *testing.T, store cache.Cache, create func() error) (
 	return newSourceOf(t, Config{Issuer: calls, Cache: store, CacheKey: bytes.Repeat([]byte("k"), cacheKeySize), Account: "fleet"}), calls
 }
 
-func noError() error { return nil }
-
 // C1, T11: the beginning of two jtis may be the same, and says nothing: that of
 // UUIDs of version 7 is the time.
 func TestSessionsOfDifferentJTIsAreNotTakenForRelated(t *testing.T) {
@@ -74,7 +66,7 @@ func TestSessionsOfDifferentJTIsAreNotTakenForRelated(t *testing.T) {
 		var fleet []*TokenSource
 		var calls []*issuerFuncs
 		for range 5 {
-			ts, c := r.source(t, store, noError)
+			ts, c := r.source(t, store)
 			token(t, ts)
 			fleet, calls = append(fleet, ts), append(calls, c)
 		}
@@ -93,39 +85,6 @@ func TestSessionsOfDifferentJTIsAreNotTakenForRelated(t *testing.T) {
 		}
 		if creates != 2 || refreshes != 1 {
 			t.Errorf("got %d sign-ins and %d refreshes, want 2 and 1: the others adopt what the first has signed in for", creates, refreshes)
-		}
-	})
-}
-
-// T6, T18: what was issued after a refusal may have the jti of what was refused:
-// an expired token is refused, too, and nothing is spun. A refresh tells.
-func TestALiveSessionIsFoundThoughOneOfItsJTIWasRefused(t *testing.T) {
-	inVirtualTime(t, func(t *testing.T, _ *sessiontest.Server) {
-		r, store := &related{jti: "one and the same", issued: map[string]bool{}}, cache.NewMemory()
-		a, _ := r.source(t, store, noError)
-		away := false
-		b, _ := r.source(t, store, func() error {
-			if away {
-				return &APIError{Op: "create", Host: "api.example.com", StatusCode: 503}
-			}
-			return nil
-		})
-		rejected := token(t, a)
-		token(t, b)
-		pass(time.Minute)
-		away = true
-		r.spin("one and the same")
-		b.Invalidate(rejected)
-		if got, err := b.Token(); err == nil {
-			t.Fatalf("with a sign-in that fails: got %q, want an error", fmt.Sprint(got))
-		}
-		a.Invalidate(rejected)
-		if !r.lives(token(t, a)) {
-			t.Fatal("the source that can sign in has a token that has ended")
-		}
-		pass(2 * time.Minute) // beyond the longest wait of an outage
-		if !r.lives(token(t, b)) {
-			t.Error("the other one has not found what is in the cache")
 		}
 	})
 }

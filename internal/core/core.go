@@ -62,8 +62,8 @@
 //	credentials             ask                         others than before: another entry, read it first
 //	a session               a cache, newer              held; suspect if issued before NotBefore, or the clocks
 //	                                                    disagree and none is live; doubted if near its end; else good
-//	… from before it        a cache, while over         nothing: what was refused tells of it as well
-//	… that shares its ID    a cache, while over         suspect: it may have ended along, or been issued since
+//	… from before it,
+//	or that shares its ID   a cache, while over         nothing: what was refused tells of it as well
 //	another, or none        a cache, leased             of a State that others may have: the chain has ended (O3)
 //	a change                a cache, awaiting the lease counts as above; if it was not what is wanted, wait again
 //	a notice                a cache, not heeded yet     an outage, or the credentials rest

@@ -74,13 +74,10 @@ func (m *step) adopt(found Session) {
 	}
 	related := found.ID != (Fingerprint{}) && found.ID == m.Held.ID
 	switch {
-	case m.Trust == Over && found.Issued < m.NotBefore:
+	case m.Trust == Over && (related || found.Issued < m.NotBefore):
 		// what has been refused tells of it as well
 	case found.Issued < m.NotBefore, m.in.Doubtful, related && m.Trust == Suspect:
 		m.hold(found, Suspect)
-	case related && m.Trust == Over:
-		m.hold(found, Suspect)
-		m.notBefore(found.Issued + 1) // what comes of it answers the rejection (T12)
 	case related && m.Trust == Doubted, found.live(m.now) && found.nearItsEnd(m.now):
 		m.hold(found, Doubted)
 		m.notBefore(found.Issued + 1)

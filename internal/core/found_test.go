@@ -36,7 +36,7 @@ func TestWhatACacheHasIsTakenOverIfItIsNewer(t *testing.T) {
 		{"another's in the place of what is doubted", Doubted, 0, change(func(s *Session) { s.ID = Fingerprint{2} }), Good, "found"},
 		{"one from before a rejection", Doubted, found.Issued + 1, found, Suspect, "found"},
 
-		{"one that may have ended with what was refused", Over, 0, change(func(s *Session) { s.ID = Fingerprint{1} }), Suspect, "found"},
+		{"one that ended with what was refused", Over, 0, change(func(s *Session) { s.ID = Fingerprint{1} }), Over, "held"},
 		{"one from before what was refused", Over, found.Issued + 1, found, Over, "held"},
 		{"one from then on", Over, found.Issued, found, Good, "found"},
 		{"a newer one than what was refused", Over, 0, found, Good, "found"},

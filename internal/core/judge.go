@@ -184,9 +184,8 @@ func (m *step) land(s Session, how EventKind) {
 		return
 	}
 	if m.Trust == Doubted || m.Trust == Suspect || m.Trust == Over {
-		rejected := m.Trust != Suspect || m.Held.Issued < m.NotBefore
 		m.notBefore(s.Issued)
-		if how != EventAdopted && rejected {
+		if how != EventAdopted && m.Trust != Suspect {
 			again := m.Rung != Unanswered && m.recently(m.RungSince)
 			if m.Rung, m.RungSince = Once, m.now; again {
 				m.Rung = Twice
