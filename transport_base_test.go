@@ -2,8 +2,10 @@ package jwtsession
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,3 +143,24 @@ func TestARedirectByABaseThatSetsNoRequestIsAnErrorThatNamesTheHost(t *testing.T
 		t.Errorf("got %v, want an APIError of the redirect", err)
 	}
 }
+
+// H2: of one that was begun a base may close what is left more than once.
+func TestABodyThatCannotBeHadAgainIsClosedOnce(t *testing.T) {
+	closed := 0
+	body := &unreadBody{body: closer{strings.NewReader("content"), func() { closed++ }}}
+	io.ReadFull(body, make([]byte, 3))
+	body.Close()
+	if body.Close(); closed != 1 {
+		t.Errorf("closed twice: the caller's body was closed %d times, want once", closed)
+	}
+	if body.settle(true) || closed != 1 {
+		t.Errorf("it was begun: got it to be sent again, or closed %d times; want neither", closed)
+	}
+}
+
+type closer struct {
+	io.Reader
+	close func()
+}
+
+func (c closer) Close() error { c.close(); return nil }

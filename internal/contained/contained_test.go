@@ -96,3 +96,25 @@ func TestACallThatDoesNotReturnIsLeftBehindAndWhatItBringsIsGivenToLate(t *testi
 		})
 	}
 }
+
+// odd is an error that wraps whatever it is told to.
+type odd struct{ wraps func() []error }
+
+func (o *odd) Error() string   { return "odd" }
+func (o *odd) Unwrap() []error { return o.wraps() }
+
+// T15
+func TestAnErrorThatHasNoEndIsAFault(t *testing.T) {
+	endless := &odd{}
+	endless.wraps = func() []error { return []error{errors.New("another"), endless} }
+	many := &odd{func() []error { return make([]error, 1000) }}
+	for name, c := range map[string]struct {
+		err   error
+		fault bool
+	}{"one that wraps itself": {endless, true}, "one of a thousand": {many, false}} {
+		_, err := Call(func() (int, error) { return 1, c.err })
+		if _, is := errors.AsType[*Fault](err); is != c.fault {
+			t.Errorf("%s: got error %v, want a fault: %v", name, err, c.fault)
+		}
+	}
+}

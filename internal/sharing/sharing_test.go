@@ -149,3 +149,16 @@ type unreadable struct{ cache.Cache }
 func (unreadable) Load(context.Context, string) (cache.Entry, error) {
 	return cache.Entry{}, errors.New("the disk is full")
 }
+
+// none is a store that gives no lease, and no reason.
+type none struct{ cache.Cache }
+
+func (none) Lock(context.Context, string) (cache.Lease, error) { return nil, nil }
+
+// C9
+func TestAStoreThatReturnsNoLeaseIsDoneWithout(t *testing.T) {
+	lease, in := account(none{cache.NewMemory()}).Lock(t.Context(), time.Now)
+	if lease != nil || in.Outcome != core.Away || in.Err == nil || !strings.Contains(in.Err.Error(), "take the lease: the store returned none") {
+		t.Errorf("got %v and %+v, want no lease and what is wrong with the store", lease, in)
+	}
+}
