@@ -180,6 +180,9 @@ func TestASuccessWithoutASessionIsAnErrorThatDoesNotQuoteIt(t *testing.T) {
 			if !errors.Is(err, ErrMalformedToken) || !strings.Contains(fmt.Sprint(err), want) || kindOf(err) != unusable {
 				t.Errorf("%s, with %.40q: got %v, want ErrMalformedToken with %q", op, body, err, want)
 			}
+			if strings.HasSuffix(fmt.Sprint(err), "the answer has ") {
+				t.Errorf("%s, with %.40q: got %v, want nothing of what the answer has", op, body, err)
+			}
 			if op == opRefresh && strings.Contains(fmt.Sprint(err), "CANARY") {
 				t.Errorf("%s, with %.40q: the error shows a secret: %v", op, body, err)
 			}
@@ -210,6 +213,22 @@ func TestASessionInAFailedAnswerIsNotShown(t *testing.T) {
 		if !errors.As(err, &failed) || failed.Message != want {
 			t.Errorf("%s: got %v, want %q", body, err, want)
 		}
+	}
+}
+
+// X1: what is all of a failed answer may be a word of the server's.
+func TestTheWordInAFailedAnswerIsShownWhereTheBodyIsTheToken(t *testing.T) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusConflict)
+		io.WriteString(w, "occupied")
+	}))
+	defer api.Close()
+	client, err := Protocol{SignIn: "POST /login\n\np={password}", Token: "body"}.NewClient(api.URL, Credentials{Password: "hunter2"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Create(t.Context()); err == nil || !strings.Contains(err.Error(), `"occupied"`) {
+		t.Errorf("got %v, want the server's word in it", err)
 	}
 }
 

@@ -95,3 +95,9 @@ func TestAnEventTellsHowLongItsAttemptTook(t *testing.T) {
 		}
 	}, sessiontest.WithLatency(300*time.Millisecond))
 }
+
+func TestAnEventIsLoggedWithoutWhatItDoesNotHave(t *testing.T) {
+	if got := attrText(Event{Kind: EventRejected, SessionID: "12345678"}.attrs()); got != " session=12345678" {
+		t.Errorf("got%s, want the session and nothing else", got)
+	}
+}

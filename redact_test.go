@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/jwtsession/jwtsession/internal/redaction"
+	"golang.org/x/oauth2"
 )
 
 // lockedBuffer is what a logger writes to while a test reads it.
@@ -137,6 +138,10 @@ func TestWhatIsInAnErrorThatIsLeftOutIsFound(t *testing.T) {
 	if !errors.As(err, &network) || !network.Timeout() || network != net.Error(refused) {
 		t.Errorf("got the net.Error %v, want one that shows nothing", network)
 	}
+	var oauth *oauth2.RetrieveError
+	if errors.As(err, &oauth) {
+		t.Errorf("got the *oauth2.RetrieveError %v, want none: no server has answered", oauth)
+	}
 	mine := &url.Error{Op: "mine"}
 	outer := mine
 	if errors.As(err, &outer) || outer != mine {
@@ -184,5 +189,13 @@ func TestTheValuesInAStateAreSecret(t *testing.T) {
 		for holder, v := range holders(s) {
 			shownNowhere(t, "a Session with a state in "+holder, v)
 		}
+	}
+}
+
+// S2: only what is ours says where a redirect leads.
+func TestAMessageThatEndsLikeOursStaysAsItIs(t *testing.T) {
+	const message = "the link was changed, which is not followed"
+	if got := redact(canaryOpaque).answer(&APIError{Message: message}).Message; got != message {
+		t.Errorf("got %q, want %q", got, message)
 	}
 }
