@@ -75,6 +75,7 @@ func TestACookieThatTheAnswerDeletesIsNone(t *testing.T) {
 		{[]string{"SID=T; Path=/", "SID=deleted; Expires=Fri, 31 Dec 1999 23:59:59 GMT"}, ""},
 		{[]string{"SID=; Max-Age=0", "SID=T; Path=/"}, "T"},
 		{[]string{"SID=T", "other=; Max-Age=0"}, "T"},
+		{[]string{"nonsense", "SID=T"}, "T"},
 		{[]string{"SID=T; Max-Age=3600; Expires=Thu, 01 Jan 1970 00:00:00 GMT"}, "T"}, // Max-Age goes first
 		{[]string{"SID=T; Max-Age=0; Max-Age=60"}, "T"},                               // the last one counts
 		{[]string{"SID=T; Max-Age=0; Expires=Fri, 01 Jan 2038 00:00:00 GMT"}, ""},

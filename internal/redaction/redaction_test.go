@@ -85,6 +85,14 @@ func TestATextWithASecretIsLeftOutHoweverTheSecretIsWritten(t *testing.T) {
 }
 
 // X4: what was escaped over and over still has four letters or digits in a row.
+func TestAnEscapeAtTheEndOfATextIsUndone(t *testing.T) {
+	for text, secret := range map[string]string{`at last \u0061bc\n`: "abc\n", `at last \u0061bc\t`: "abc\t", `at last \u0061bc\/`: "abc/"} {
+		if !Of(secret).Shows(text) {
+			t.Errorf("%s: got it shown, want it to be left out: it ends in the secret %q", text, secret)
+		}
+	}
+}
+
 func TestATextThatWasEscapedTwiceIsLeftOut(t *testing.T) {
 	text := `{"email":"clerk@example.com","password":` + jsonOf(password) + `}`
 	for depth := range 5 {
