@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"reflect"
 	"strings"
 	"syscall"
 
@@ -231,8 +232,7 @@ func isOfNetwork(err error) bool {
 	if !errors.As(err, &network) {
 		return false
 	}
-	_, isNumber := network.(syscall.Errno)
-	return !isNumber
+	return reflect.TypeOf(network).PkgPath() != "syscall"
 }
 
 // oneLine is an error's text as a line of its own, without the name that the
