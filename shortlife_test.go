@@ -57,24 +57,6 @@ func TestAServerWhoseSessionsHardlyLiveGetsFewCalls(t *testing.T) {
 	}
 }
 
-// E5: each of the lives ends in retries.
-func TestShortLivesWhoseRefreshesFailMakeAboutOneCallASecond(t *testing.T) {
-	for _, life := range []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second, 14 * time.Second, 16 * time.Second} {
-		inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
-			box.Inject(sessiontest.OpRefresh, -1, sessiontest.Fault{Status: 503})
-			ts := newSource(t, box)
-			const span = 2 * time.Minute
-			for start := time.Now(); time.Since(start) < span; pass(20 * time.Millisecond) {
-				token(t, ts)
-			}
-			n := box.Counts()
-			if calls, most := n.Creates+n.Refreshes, int(span/time.Second)*4/3; calls > most {
-				t.Errorf("lives of %v: got %d session calls in %v, want %d at most", life, calls, span, most)
-			}
-		}, sessiontest.WithTokenLife(life))
-	}
-}
-
 // withIssuer runs f with an issuer, with and without a cache.
 func withIssuer(t *testing.T, f func(t *testing.T, issuer *issuerFuncs, open sources)) {
 	t.Helper()

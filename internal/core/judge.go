@@ -237,7 +237,7 @@ func (m *step) failed(kind EventKind, done Op) Op {
 	}
 	if m.held(m.now) {
 		retry = m.interval(int(m.Failures)+1, in.Draw)
-		wait := m.Held.retryWithin(m.Held.Expires.Sub(m.now), retry, in.RetryAfter)
+		wait := retryWithin(m.Held.Expires.Sub(m.now), retry, in.RetryAfter)
 		if m.Held.Expires == 0 {
 			wait = max(retry, in.RetryAfter)
 		}

@@ -15,11 +15,6 @@ const (
 	// spacing shrinks with what is left, from becoming a loop.
 	shortestRetry = 100 * time.Millisecond
 
-	// Of lives shorter than shortLife each second or so has such an end: there the
-	// retries are further apart (E5).
-	shortLife       = 15 * time.Second
-	shortLivesRetry = 500 * time.Millisecond
-
 	// An early refresh may hang for half of what is left of the token, so that
 	// another attempt fits in, but gets this much at least.
 	shortestAttempt = 2 * time.Second
@@ -74,15 +69,11 @@ func (c *Config) interval(n int, draw float64) time.Duration {
 	return time.Duration(float64(wait) * (1 - retryJitter + 2*retryJitter*draw))
 }
 
-// retryWithin is how long to wait before the next attempt at the early refresh of
-// a session that has left to live: the schedule's interval, but no more
+// retryWithin is how long to wait before the next attempt at an early refresh
+// while left of the token's life remains: the schedule's interval, but no more
 // than a quarter of what is left, and never less than the server asks for (T7).
-func (s Session) retryWithin(left, interval, retryAfter time.Duration) time.Duration {
-	shortest := shortestRetry
-	if s.life() < shortLife {
-		shortest = shortLivesRetry
-	}
-	return max(min(interval, left/4), shortest, retryAfter)
+func retryWithin(left, interval, retryAfter time.Duration) time.Duration {
+	return max(min(interval, left/4), shortestRetry, retryAfter)
 }
 
 // advances reports whether a refresh moved the expiry on. A server that has
