@@ -55,7 +55,8 @@ func describeSession(token string, status jwtsession.Status, fixed time.Duration
 	return s
 }
 
-// aSecond is by how much a life that a token tells in whole seconds may be wrong.
+// aSecond is by how much a life that a token tells in whole seconds, or an expiry
+// that is counted anew, may be wrong.
 const aSecond = time.Second
 
 // lifeIn is how long a token lives by its claims; zero: they do not tell.

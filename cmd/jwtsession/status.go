@@ -77,7 +77,9 @@ func (a *account) check(cmd *cobra.Command, r report) error {
 	if err != nil {
 		return err
 	}
-	if !token.Expiry.After(r.Session.ExpiresAt) {
+	// Each look into the cache counts what is left of a life anew: the expiry of one
+	// session is a little later at the second.
+	if !token.Expiry.After(r.Session.ExpiresAt.Add(aSecond)) {
 		return &codedError{errors.New("the session's refresh is due, and could not be had"), exitUnreachable}
 	}
 	return nil
