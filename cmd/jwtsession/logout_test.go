@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -67,6 +68,9 @@ func TestALogoutFailsIfTheCacheCannotBeUsed(t *testing.T) {
 	}
 	link := filepath.Join(t.TempDir(), "link") // where nothing is, and nothing can be made
 	if err := os.Symlink(filepath.Join(t.TempDir(), "none", "none"), link); err != nil {
+		if runtime.GOOS != "windows" { // where it takes a right that few have
+			t.Fatal(err)
+		}
 		t.Skip(err)
 	}
 	b := newBox(t)
