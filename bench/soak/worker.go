@@ -41,6 +41,11 @@ const (
 	reportEvery = 100 * time.Millisecond
 	signTimeout = 6 * time.Second
 
+	// lease is how long others wait for a worker that was killed while it held one.
+	// Tokens live for a fifteenth of what PacerPro's do, so it is a part of what is left
+	// of them as well, as the default is of theirs.
+	lease = 2 * time.Second
+
 	shortestStall = 200 * time.Millisecond
 
 	diskFull, diskFree = "disk full", "disk free"
@@ -154,7 +159,7 @@ func (j job) cache() (cache.Cache, error) {
 		return filecache.New(j.Directory)
 	}
 	redis.SetLogger(silence{})
-	return rediscache.New(redis.NewClient(&redis.Options{Addr: j.Redis})), nil
+	return rediscache.New(redis.NewClient(&redis.Options{Addr: j.Redis}), rediscache.WithLease(lease)), nil
 }
 
 // silence drops what go-redis says of a server that is away.
