@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -49,11 +50,11 @@ func TestAdults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	judge := trial{place: place, skip: "Nothing", patience: time.Minute}
-	if err := judge.prepare([]string{"."}); err != nil {
+	trial := trial{place: place, skip: regexp.MustCompile("Nothing"), patience: time.Minute, workers: 2}
+	if err := trial.prepare([]string{"."}); err != nil {
 		t.Fatal(err)
 	}
-	lived, _ := judge.all(mutants, 2)
+	lived, _ := trial.all(mutants)
 	if got, want := fmt.Sprint(len(mutants), lived), "4 [{1 . adult.go:6:41 > → >=}]"; got != want {
 		t.Errorf("got %s, want %s: the tests try no age of 18", got, want)
 	}

@@ -19,8 +19,9 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// chosen is the variable that has the number of the mutant to be.
-const chosen = "MUTANT"
+// chosen is the variable that has the number of the mutant to be, and reached the
+// one that names a file into which goes which of them a process comes by.
+const chosen, reached = "MUTANT", "MUTANTS_REACHED"
 
 // operators are what becomes of an operator: of a comparison its limit and its
 // opposite, of others what is most like them.
@@ -71,13 +72,42 @@ func plant(place string, patterns []string) ([]mutant, error) {
 				return nil, err
 			}
 		}
-		choice := fmt.Sprintf("package %s\n\nimport (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar mutantChosen, _ = strconv.Atoi(os.Getenv(%q))\n", p.Name, chosen)
-		if err := os.WriteFile(filepath.Join(place, in, "mutant_chosen.go"), []byte(choice), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(place, in, "mutant_chosen.go"), fmt.Appendf(nil, choice, p.Name, chosen, reached), 0o600); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
+
+// choice is what each package gets. A process may be killed: so it says at once
+// what it comes by, in lines that the processes of a test write into one file.
+const choice = `package %s
+
+import (
+	"os"
+	"strconv"
+	"sync"
+)
+
+var (
+	mutantChosen, _ = strconv.Atoi(os.Getenv(%q))
+	mutantReached, _ = os.OpenFile(os.Getenv(%q), os.O_WRONLY|os.O_APPEND, 0)
+	mutantsReached sync.Map
+)
+
+func isMutant(n int) bool {
+	if mutantReached != nil {
+		reachMutant(n)
+	}
+	return n == mutantChosen
+}
+
+func reachMutant(n int) {
+	if _, before := mutantsReached.LoadOrStore(n, nil); !before {
+		mutantReached.WriteString(strconv.Itoa(n) + "\n")
+	}
+}
+`
 
 // write writes a file without its comments, which have no place any more, but for
 // what says where it is built.
@@ -166,7 +196,7 @@ func (g *gardener) is(at token.Pos, from, to token.Token) ast.Expr {
 		number: number, in: g.in, change: fmt.Sprintf("%v → %v", from, to),
 		at: fmt.Sprintf("%s:%d:%d", filepath.Join(g.in, filepath.Base(position.Filename)), position.Line, position.Column),
 	})
-	return &ast.BinaryExpr{X: ast.NewIdent("mutantChosen"), Op: token.EQL, Y: &ast.BasicLit{Kind: token.INT, Value: strconv.Itoa(number)}}
+	return &ast.CallExpr{Fun: ast.NewIdent("isMutant"), Args: []ast.Expr{&ast.BasicLit{Kind: token.INT, Value: strconv.Itoa(number)}}}
 }
 
 // typeOf is an expression's type as the file can name it; nil if it cannot, and of

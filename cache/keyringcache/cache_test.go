@@ -268,6 +268,20 @@ func TestNewRefusesAServiceThatAKeyringMayNotTake(t *testing.T) {
 			t.Errorf("New with the service %q: got no error, want one", name)
 		}
 	}
+	for _, name := range []string{strings.Repeat("x", maxService), " a~"} {
+		if _, err := New(t.TempDir(), WithService(name)); err != nil {
+			t.Errorf("New with the service %q: got error %v, want none", name, err)
+		}
+	}
+}
+
+// The documentation says so.
+func TestATimeoutThatIsNoneStandsForTheDefault(t *testing.T) {
+	for _, bound := range []time.Duration{0, -time.Second} {
+		if c, err := New(t.TempDir(), WithTimeout(bound)); err != nil || c.timeout != defaultTimeout {
+			t.Errorf("New with a timeout of %v: got one of %v and error %v, want %v", bound, c.timeout, err, defaultTimeout)
+		}
+	}
 }
 
 func wantReasonedMiss(t *testing.T, c *Cache, key, reason string) {

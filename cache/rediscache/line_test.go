@@ -20,6 +20,14 @@ type line struct {
 	isDeaf      bool       // subscriptions get lost
 	delay       time.Duration
 	connections []net.Conn
+	writes      int
+}
+
+// written is how often something was sent, whether it got lost or not.
+func (l *line) written() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.writes
 }
 
 // set spoils the line or mends it.
@@ -56,6 +64,7 @@ type lineConn struct {
 
 func (c lineConn) Write(data []byte) (int, error) {
 	c.line.mu.Lock()
+	c.line.writes++
 	isLost := c.line.isSilent || c.line.isDeaf && bytes.Contains(data, []byte("psubscribe"))
 	c.line.mu.Unlock()
 	if isLost {

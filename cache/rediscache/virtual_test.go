@@ -357,6 +357,9 @@ func TestPausesBetweenQuestionsAreRandomAndAtMostTwoSeconds(t *testing.T) {
 	if len(different) < 50 {
 		t.Errorf("different pauses among 100: got %d, want at least 50", len(different))
 	}
+	if got := pause(1, time.Hour); got < firstPause/2 || got > firstPause {
+		t.Errorf("pause after attempt 1: got %v, want between %v and %v", got, firstPause/2, firstPause)
+	}
 	if got := pause(5, time.Hour); got < time.Second || got > 2*time.Second {
 		t.Errorf("pause after attempt 5: got %v, want between 1s and 2s", got)
 	}
