@@ -5,11 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 )
 
-func TestAMutantLivesThatNoTestNoticesAndNoOtherDoes(t *testing.T) {
+func TestAMutantLivesThatNoTestNoticesOrComesByAndNoOtherDoes(t *testing.T) {
 	place := t.TempDir()
 	for name, content := range map[string]string{
 		"go.mod": "module example.com/adult\n\ngo 1.26\n",
@@ -29,6 +30,17 @@ func adults(ages ...int) (n int) {
 		n++
 	}
 	return n
+}
+
+func isChild(age int) bool { return !isAdult(age) && age >= 0 }
+
+func first(ages []int) int {
+	for {
+		if len(ages) == 0 {
+			continue
+		}
+		return ages[0]
+	}
 }
 `,
 		"adult_test.go": `package adult
@@ -55,7 +67,21 @@ func TestAdults(t *testing.T) {
 		t.Fatal(err)
 	}
 	lived, _ := trial.all(mutants)
-	if got, want := fmt.Sprint(len(mutants), lived), "4 [{1 . adult.go:6:41 > → >=}]"; got != want {
-		t.Errorf("got %s, want %s: the tests try no age of 18", got, want)
+	var got []string
+	for _, m := range mutants {
+		got = append(got, fmt.Sprint(m.at, " ", m.change, ": ", trial.tried(m)))
+	}
+	want := []string{
+		"adult.go:6:41 > → >=: " + livedOn, // no age of 18 is tried
+		"adult.go:6:41 > → <=: " + killed,
+		"adult.go:12:4 continue → break: " + killed,
+		"adult.go:14:4 ++ → --: " + killed,
+		"adult.go:19:58 >= → >: " + neverMet,
+		"adult.go:19:58 >= → <: " + neverMet,
+		"adult.go:19:51 && → ||: " + neverMet,
+		"adult.go:23:16 == → !=: " + neverMet, // a loop without an end has no break
+	}
+	if !slices.Equal(got, want) || len(lived) != 5 {
+		t.Errorf("of the mutants %d live, want 5:\ngot  %q\nwant %q", len(lived), got, want)
 	}
 }

@@ -134,20 +134,20 @@ type gardener struct {
 }
 
 func (g *gardener) plant() {
-	loops := 0
+	var loops []ast.Node // around the place
 	astutil.Apply(g.file, func(c *astutil.Cursor) bool {
 		switch n := c.Node().(type) {
 		case *ast.GenDecl:
 			return n.Tok == token.VAR // a constant has no condition in it
 		case *ast.ForStmt, *ast.RangeStmt:
-			loops++
+			loops = append(loops, n)
 		}
 		return true
 	}, func(c *astutil.Cursor) bool {
 		inList := c.Index() >= 0
 		switch n := c.Node().(type) {
 		case *ast.ForStmt, *ast.RangeStmt:
-			loops--
+			loops = loops[:len(loops)-1]
 		case *ast.BinaryExpr:
 			if of := g.typeOf(n); of != nil {
 				g.expression(c, n, of)
@@ -161,7 +161,7 @@ func (g *gardener) plant() {
 				g.statement(c, n.TokPos, n.Tok, func(to token.Token) ast.Stmt { return &ast.IncDecStmt{X: n.X, Tok: to} })
 			}
 		case *ast.BranchStmt:
-			if inList && n.Label == nil && loops > 0 {
+			if inList && n.Label == nil && len(loops) > 0 && (n.Tok == token.BREAK || hasEnd(loops[len(loops)-1])) {
 				g.statement(c, n.TokPos, n.Tok, func(to token.Token) ast.Stmt { return &ast.BranchStmt{Tok: to} })
 			}
 		}
@@ -220,6 +220,13 @@ func (g *gardener) typeOf(n *ast.BinaryExpr) ast.Expr {
 		return nil
 	}
 	return of
+}
+
+// hasEnd reports whether something may follow a loop: behind one without an end no
+// function has to return.
+func hasEnd(loop ast.Node) bool {
+	endless, is := loop.(*ast.ForStmt)
+	return !is || endless.Cond != nil
 }
 
 func isText(t types.Type) bool {
