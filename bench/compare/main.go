@@ -139,7 +139,7 @@ func processesOf(s scale) []single {
 // notes say how the figures came about.
 func notes(s scale, before, after float64) []string {
 	return []string{
-		fmt.Sprintf("Times are medians of %d rounds, in which the libraries take turns. %.1f processors were free before, and %.1f after: parallel times need all of them.", s.rounds, before, after),
+		fmt.Sprintf("The ns of requests are medians of %d rounds, in which the libraries take turns; bytes, waits and counts are of one run. %.1f processors were free before, and %.1f after: parallel times need all of them.", s.rounds, before, after),
 		fmt.Sprintf("For the waits each library has tokens of a life for which it refreshes every %.0f s. An azcore fetches early at most once in 30 s.", s.interval.Seconds()),
 		"Of the processes those with jwtsession share a file cache, which the others have nothing like. Where refresh tokens are used once only those take part that know refresh tokens themselves.",
 		"Hours and days pass in virtual time (testing/synctest).",

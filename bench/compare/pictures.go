@@ -76,7 +76,7 @@ func waitPicture(all [][]wait, bare []wait) ([]byte, error) {
 		bin  = 50 * time.Millisecond
 		band = 520.0
 	)
-	p := newPlot("What requests wait for the library, when a refresh takes 300 ms", "seconds", "")
+	p := newPlot("What requests wait for the library, when a refresh takes 300 ms", "seconds; each point is the longest wait in 50 ms", "")
 	p.Y.Padding = 0
 	var ticks plot.ConstantTicks
 	bottom := 0.0
@@ -94,7 +94,8 @@ func waitPicture(all [][]wait, bare []wait) ([]byte, error) {
 			return err
 		}
 		p.Add(c)
-		ticks = append(ticks, plot.Tick{Value: bottom, Label: name}, plot.Tick{Value: bottom + 300, Label: "300 ms"})
+		const room = "\u00a0\u00a0\u00a0" // a reader's font may be wider
+		ticks = append(ticks, plot.Tick{Value: bottom, Label: name + room}, plot.Tick{Value: bottom + 300, Label: "300 ms" + room})
 		bottom += band
 		return nil
 	}

@@ -28,7 +28,7 @@ var simulated = []single{
 	},
 	{
 		name:    "the same, until 5 minutes beyond the token's end: failed",
-		reason:  "jwtsession asks a server that is away at most about once a minute, and tells callers at once meanwhile; the peers ask with every request.",
+		reason:  "jwtsession asks a server that is away at most about once a minute, and tells callers at once meanwhile, so that it may learn so much later that the server is back; the peers ask with every request.",
 		measure: outage(hour + 4*time.Minute),
 	},
 	{

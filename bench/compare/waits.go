@@ -88,10 +88,10 @@ func paced(send func() error, interval time.Duration) ([]wait, error) {
 // tenth of a refresh, and what requests without a token wait, are the machine's.
 func waitLines(all [][]wait, bare []wait) []line {
 	noise := max(milliseconds(latency/10), longest(bare))
-	reason := fmt.Sprintf("requests without a token waited up to %.1f ms at the same time: below that, and far below a refresh's 300 ms, the machine is measured.", longest(bare))
+	reason := fmt.Sprintf("below a tenth of a refresh's 300 ms it is the machine that is measured: requests without a token waited up to %.1f ms at the same time.", longest(bare))
 	lines := []line{
 		{Name: "1,000 requests/s across refreshes of 300 ms: the longest wait, ms"},
-		{Name: "1,000 requests/s across refreshes of 300 ms: p99.9 of the waits, ms"},
+		{Name: "1,000 requests/s across refreshes of 300 ms: p99.9 of the waits, µs"},
 	}
 	for _, requests := range all {
 		if requests == nil {
@@ -99,10 +99,10 @@ func waitLines(all [][]wait, bare []wait) []line {
 			continue
 		}
 		lines[0].Cells = append(lines[0].Cells, measured(longest(requests)))
-		lines[1].Cells = append(lines[1].Cells, measured(milliseconds(sorted(requests)[len(requests)*999/1000])))
+		lines[1].Cells = append(lines[1].Cells, measured(1000*milliseconds(sorted(requests)[len(requests)*999/1000])))
 	}
-	for i := range lines {
-		if *lines[i].Cells[0].Score <= noise {
+	for i, unit := range []float64{1, 1000} {
+		if *lines[i].Cells[0].Score <= noise*unit {
 			lines[i].Reason = reason
 		}
 	}

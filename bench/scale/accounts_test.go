@@ -60,7 +60,7 @@ func TestManyAccountsInOneProcessRefreshEvenly(t *testing.T) {
 		refreshes, _ := server.refreshes.between(start, time.Now().Add(time.Second))
 		t.Logf("%d accounts, tokens of %v, all signed in within %v; an hour of refreshes:", n, *accountLife, *accountsSignIn)
 		t.Logf("refreshes: %d, %.2f of each account; CPU: %v, %v for each refresh", refreshes, float64(refreshes)/float64(n), cpu.Round(time.Millisecond), (cpu / time.Duration(max(refreshes, 1))).Round(time.Microsecond))
-		t.Logf("heap: %d bytes for each account at rest, %d after the hour; of the system: %d and %d MiB; goroutines: %d at most",
+		t.Logf("heap: %d bytes for each account after signing in, %d after the hour; of the system: %d and %d MiB; goroutines: %d at most",
 			(rest.HeapAlloc-before.HeapAlloc)/uint64(n), (after.HeapAlloc-before.HeapAlloc)/uint64(n), rest.Sys>>20, after.Sys>>20, most)
 		even := float64(n) / (0.75 * accountLife.Seconds())
 		t.Logf("calls per second, %.0f if they were even:\n\n| minutes | on average | median | the most |\n|---|---|---|---|", even)

@@ -93,7 +93,8 @@ func (f *fleet) request(client *http.Client) {
 type period struct {
 	name                         string
 	signIns, refreshes, rejected int
-	loads, calls, calledMost     int // of the store, and in a second
+	loads, loadedMost            int // of the store: reads, and those made in a second
+	calls, calledMost            int // all of them
 	late                         int
 	waited                       int // requests that did
 	longest                      time.Duration
@@ -104,7 +105,7 @@ func (f *fleet) period(name string, start, end time.Time) period {
 	p.signIns, _ = f.api.signIns.between(start, end)
 	p.refreshes, _ = f.api.refreshes.between(start, end)
 	p.rejected, _ = f.api.rejected.between(start, end)
-	p.loads, _ = f.store.loads.between(start, end)
+	p.loads, p.loadedMost = f.store.loads.between(start, end)
 	p.calls, p.calledMost = f.store.calls.between(start, end)
 	p.late, _ = f.store.late.between(start, end)
 	in := slices.DeleteFunc(slices.Clone(f.waits), func(w wait) bool { return w.over.Before(start) || !w.over.Before(end) })
@@ -115,12 +116,12 @@ func (f *fleet) period(name string, start, end time.Time) period {
 	return p
 }
 
-const periods = `| | sign-ins | refreshes | 401s | calls to Redis | of them reads | most in a second | given up | requests that waited | the longest |
-|---|---|---|---|---|---|---|---|---|---|`
+const periods = `| | sign-ins | refreshes | 401s | calls to Redis | made in a second, at most | reads, of them | in a second, at most | given up | requests that waited | the longest |
+|---|---|---|---|---|---|---|---|---|---|---|`
 
 func (p period) String() string {
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d | %d | %v |", p.name, p.signIns, p.refreshes, p.rejected,
-		p.calls, p.loads, p.calledMost, p.late, p.waited, p.longest.Round(time.Millisecond))
+	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %v |", p.name, p.signIns, p.refreshes, p.rejected,
+		p.calls, p.calledMost, p.loads, p.loadedMost, p.late, p.waited, p.longest.Round(time.Millisecond))
 }
 
 // T18: however many share an account, one signs in for all, nobody waits for long,
