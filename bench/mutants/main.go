@@ -23,9 +23,9 @@ import (
 	"time"
 )
 
-// others are tests that start processes or go on for long, and those that are about
-// documents, or about what the code imports: a mutant imports more.
-const others = "Processes|ALogOutInOneProcess|README|AProgramThatImports|ImportsNothing|RandomHistories|TheRules|Example"
+// others are tests that go on for long, and those that are about documents, or about
+// what the code imports: a mutant imports more.
+const others = "README|AProgramThatImports|ImportsNothing|RandomHistories|TheRules|Example"
 
 func main() {
 	skip := flag.String("skip", others, "the tests that judge nothing, as a regular expression")
