@@ -85,7 +85,7 @@ func (t *trial) asked(p, name string) (judge, error) {
 		return judge{}, err
 	}
 	defer file.Close()
-	j := judge{name: name, meets: map[int]bool{}}
+	j := judge{name: name, meets: map[int]bool{}, took: time.Minute} // at most
 	begin := time.Now()
 	if passed, _, output := t.pass(p, []judge{j}, reached+"="+file.Name()); !passed {
 		return j, fmt.Errorf("%s of %s fails without a mutant:\n%s", name, p, output)
