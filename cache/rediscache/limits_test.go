@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/jwtsession/jwtsession/cache"
 )
@@ -101,4 +102,14 @@ func TestALeaseIsGivenBackAtGrowingIntervals(t *testing.T) {
 			t.Errorf("what was written in the minute in which the lease is given back: got %d commands, want 10 to %d", got, most)
 		}
 	})
+}
+
+func TestNobodyListensToARing(t *testing.T) {
+	ring := redis.NewRing(&redis.RingOptions{})
+	defer ring.Close()
+	h := newHints(ring, "*")
+	h.leave("k", h.join("k")) // which would panic if it hung up what does not listen
+	if h.isListening {
+		t.Error("somebody listens to a Ring, which has no one place to listen at")
+	}
 }
