@@ -87,6 +87,13 @@ func TestAStoreThatDoesAsItShouldPasses(t *testing.T) {
 			return h
 		}, WithLeaseLife(10*time.Second), WithPrecision(time.Second))
 	})
+	t.Run("whose-Store-ends-the-lease", func(t *testing.T) {
+		RunInBubble(t, func(t *testing.T) cache.Cache {
+			h := newShelf(t, noFlaw, life)
+			h.storeEnds = true
+			return h
+		}, WithSecondHandle(anotherHandle), WithLeaseLife(life))
+	})
 	t.Run("in-real-time", func(t *testing.T) {
 		Run(t, func(t *testing.T) cache.Cache { return newShelf(t, noFlaw, 700*time.Millisecond) },
 			WithSecondHandle(anotherHandle), WithLeaseLife(700*time.Millisecond))
@@ -110,6 +117,20 @@ func TestTheLossOfALeaseIsTriedAsTheOptionSays(t *testing.T) {
 		r := verdict(t, demandNamed(t, name), func(t *testing.T) cache.Cache { return newShelf(t, f, 0) }, WithLeaseLoss(lose))
 		if r.isSkipped || !r.Failed() {
 			t.Errorf("%s of a store with %s, with WithLeaseLoss: got skipped=%v and failures %q, want a failure", name, f, r.isSkipped, r.failures)
+		}
+	}
+}
+
+// Lives are tried that are long enough to be told from none.
+func TestAStoreThatCountsInSecondsIsNotExcused(t *testing.T) {
+	for f, name := range map[flaw]string{
+		endsBeforeTTL: "AnEntryWhoseLifeIsOverIsAMiss",
+		ttlIsRounded:  "AnEntryWhoseLifeIsOverIsAMiss",
+		ttlIsConstant: "TheTTLIsTheLifeThatIsLeft",
+	} {
+		r := verdict(t, demandNamed(t, name), func(t *testing.T) cache.Cache { return newShelf(t, f, 0) }, WithPrecision(time.Second))
+		if !r.Failed() {
+			t.Errorf("%s of a store with %s, with a precision of a second: got a pass, want a failure", name, f)
 		}
 	}
 }
