@@ -1,12 +1,15 @@
 package cachetest
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
@@ -148,6 +151,29 @@ func TestAMachineThatIsTooSlowIsNotTakenForABrokenStore(t *testing.T) {
 					t.Errorf("%s: got the failure %q, want none, or one that tells of a slow machine", d.name, failure)
 				}
 			}
+		})
+	}
+}
+
+func TestALeaseThatComesTooLateIsGivenBack(t *testing.T) {
+	for name, hasLease := range map[string]bool{"a-lease": true, "neither-a-lease-nor-an-error": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				late := lateStore{Cache: newShelf(t, noFlaw, 0), until: make(chan struct{}), hasLease: hasLease}
+				h := newSubject(t, func(*testing.T) cache.Cache { return late }, nil).first
+				if _, err := h.lockWithin(brief, "late"); !errors.Is(err, errStuck) {
+					t.Errorf("Lock of a store that does not return: got error %v, want %q", err, errStuck)
+				}
+				close(late.until)
+				synctest.Wait()
+				ctx, cancel := context.WithTimeout(t.Context(), brief)
+				defer cancel()
+				next, err := late.Cache.Lock(ctx, "late")
+				if err != nil {
+					t.Fatalf("Lock after one that was given up has returned: got error %q, want the lease", err)
+				}
+				_ = next.Unlock()
+			})
 		})
 	}
 }
