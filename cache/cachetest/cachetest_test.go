@@ -1,12 +1,15 @@
 package cachetest
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jwtsession/jwtsession/cache"
@@ -87,6 +90,13 @@ func TestAStoreThatDoesAsItShouldPasses(t *testing.T) {
 			return h
 		}, WithLeaseLife(10*time.Second), WithPrecision(time.Second))
 	})
+	t.Run("whose-Store-ends-the-lease", func(t *testing.T) {
+		RunInBubble(t, func(t *testing.T) cache.Cache {
+			h := newShelf(t, noFlaw, life)
+			h.storeEnds = true
+			return h
+		}, WithSecondHandle(anotherHandle), WithLeaseLife(life))
+	})
 	t.Run("in-real-time", func(t *testing.T) {
 		Run(t, func(t *testing.T) cache.Cache { return newShelf(t, noFlaw, 700*time.Millisecond) },
 			WithSecondHandle(anotherHandle), WithLeaseLife(700*time.Millisecond))
@@ -114,6 +124,20 @@ func TestTheLossOfALeaseIsTriedAsTheOptionSays(t *testing.T) {
 	}
 }
 
+// Lives are tried that are long enough to be told from none.
+func TestAStoreThatCountsInSecondsIsNotExcused(t *testing.T) {
+	for f, name := range map[flaw]string{
+		endsBeforeTTL: "AnEntryWhoseLifeIsOverIsAMiss",
+		ttlIsRounded:  "AnEntryWhoseLifeIsOverIsAMiss",
+		ttlIsConstant: "TheTTLIsTheLifeThatIsLeft",
+	} {
+		r := verdict(t, demandNamed(t, name), func(t *testing.T) cache.Cache { return newShelf(t, f, 0) }, WithPrecision(time.Second))
+		if !r.Failed() {
+			t.Errorf("%s of a store with %s, with a precision of a second: got a pass, want a failure", name, f)
+		}
+	}
+}
+
 // A busy machine: every call takes longer than a lease lives.
 func TestAMachineThatIsTooSlowIsNotTakenForABrokenStore(t *testing.T) {
 	const life = 100 * time.Millisecond
@@ -127,6 +151,29 @@ func TestAMachineThatIsTooSlowIsNotTakenForABrokenStore(t *testing.T) {
 					t.Errorf("%s: got the failure %q, want none, or one that tells of a slow machine", d.name, failure)
 				}
 			}
+		})
+	}
+}
+
+func TestALeaseThatComesTooLateIsGivenBack(t *testing.T) {
+	for name, hasLease := range map[string]bool{"a-lease": true, "neither-a-lease-nor-an-error": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				late := lateStore{Cache: newShelf(t, noFlaw, 0), until: make(chan struct{}), hasLease: hasLease}
+				h := newSubject(t, func(*testing.T) cache.Cache { return late }, nil).first
+				if _, err := h.lockWithin(brief, "late"); !errors.Is(err, errStuck) {
+					t.Errorf("Lock of a store that does not return: got error %v, want %q", err, errStuck)
+				}
+				close(late.until)
+				synctest.Wait()
+				ctx, cancel := context.WithTimeout(t.Context(), brief)
+				defer cancel()
+				next, err := late.Cache.Lock(ctx, "late")
+				if err != nil {
+					t.Fatalf("Lock after one that was given up has returned: got error %q, want the lease", err)
+				}
+				_ = next.Unlock()
+			})
 		})
 	}
 }

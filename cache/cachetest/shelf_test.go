@@ -21,12 +21,16 @@ type shelf struct {
 	now   func() time.Time
 	ended chan struct{} // closed at the end of the test, for what would hang
 
+	// As a store may, its Store ends the lease. It comes a moment after a Delete
+	// that was called with it.
+	storeEnds bool
+
 	mu      sync.Mutex // never held across a wait
 	entries map[string]shelved
 	holders map[string]*shelfLease
 	left    map[*shelfLease]string // keys of the leases that are not unlocked
 	changed chan struct{}          // closed and replaced when a lease ends
-	givenUp map[string]bool        // by the flaw givenUpLockTakesLease, which has one such Lock per key
+	once    map[string]bool        // keys, by a flaw that each of them shows once
 }
 
 type shelved struct {
@@ -49,7 +53,7 @@ func newShelf(t *testing.T, f flaw, life time.Duration) *shelfHandle {
 		holders: make(map[string]*shelfLease),
 		left:    make(map[*shelfLease]string),
 		changed: make(chan struct{}),
-		givenUp: make(map[string]bool),
+		once:    make(map[string]bool),
 	}
 	t.Cleanup(func() {
 		close(s.ended)
@@ -126,8 +130,8 @@ func (h *shelfHandle) Lock(ctx context.Context, key string) (cache.Lease, error)
 		if ctx.Err() != nil {
 			if h.flaw == givenUpLockTakesLease {
 				h.mu.Lock()
-				if !h.givenUp[key] {
-					h.givenUp[key] = true
+				if !h.once[key] {
+					h.once[key] = true
 					go h.Lock(context.Background(), key)
 				}
 				h.mu.Unlock()
@@ -184,6 +188,10 @@ func (h *shelfHandle) take(l *shelfLease) <-chan struct{} {
 	h.holders[name] = l
 	h.left[l] = l.key
 	l.taken = h.now()
+	if h.flaw == firstLeaseIsLost {
+		l.isLost = !h.once[l.key]
+		h.once[l.key] = true
+	}
 	if h.flaw != loadedIsFromBeforeTheWait {
 		l.entry, l.miss = h.load(l.key)
 	}
@@ -231,7 +239,8 @@ type shelfLease struct {
 
 	// Guarded by the shelf's mu.
 	isUnlocked, isBusy, hasStored bool
-	pending                       func() // by the flaw storeWaitsForUnlock
+	isLost                        bool   // by the flaw firstLeaseIsLost
+	pending                       func() // by the flaws storeWaitsForUnlock and storesMix
 }
 
 func (l *shelfLease) name() string { return l.handle.flaw.leaseName(l.key) }
@@ -240,7 +249,7 @@ func (l *shelfLease) name() string { return l.handle.flaw.leaseName(l.key) }
 func (l *shelfLease) isHeld() bool {
 	h := l.handle
 	holder := h.holders[l.name()]
-	return holder == l && !h.isOver(l)
+	return holder == l && !h.isOver(l) && !l.isLost
 }
 
 func (l *shelfLease) Store(_ context.Context, e cache.Entry) error {
@@ -249,10 +258,19 @@ func (l *shelfLease) Store(_ context.Context, e cache.Entry) error {
 	if e.TTL != 0 {
 		stored.end = h.now().Add(e.TTL)
 	}
+	if len(e.Data) > 64<<10 {
+		return errors.New("longer than a store has to keep")
+	}
+	if h.storeEnds {
+		time.Sleep(time.Millisecond)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !l.isHeld() && !h.flaw.letsStore(l) {
 		return cache.ErrLeaseLost
+	}
+	if h.storeEnds {
+		defer l.release()
 	}
 	return h.flaw.store(l, e, stored)
 }

@@ -43,3 +43,19 @@ func (l slowLease) Delete(ctx context.Context) error {
 }
 
 func (l slowLease) Loaded() (cache.Entry, error) { return l.Lease.(cache.LoadedLease).Loaded() }
+
+// lateStore is a store whose Lock returns when it is told to, whatever becomes of
+// its context.
+type lateStore struct {
+	cache.Cache
+	until    chan struct{}
+	hasLease bool
+}
+
+func (s lateStore) Lock(_ context.Context, key string) (cache.Lease, error) {
+	<-s.until
+	if !s.hasLease {
+		return nil, nil
+	}
+	return s.Cache.Lock(context.Background(), key)
+}
