@@ -112,9 +112,8 @@ func (b *body) Close() error { return nil }
 // answer says that the answer begins, with which the client need not go on
 // sending.
 func (b *body) answer() {
-	if !b.answering.Swap(true) && !b.patient && !b.complete.Load() {
-		b.deadline(time.Time{})
-	}
+	b.answering.Store(true)
+	b.deadline(time.Time{})
 }
 
 // failed is what went wrong on the client's side.
