@@ -3,6 +3,7 @@ package proxy
 import (
 	"io"
 	"net"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,4 +120,22 @@ func TestOfABodyThatNobodyWantsLittleIsReadAndNotForLong(t *testing.T) {
 			}
 		})
 	}
+}
+
+// P8: an API that hangs is a 504; one that is still being sent to does not hang.
+func TestTheAPIsTimeBeginsAnewWithEachPartOfABody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, clients := inMemory(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }, func(c *Config) { c.UpstreamTimeout = 5 * time.Second })
+		conn := ask(t, clients, signed("POST /runs")+"Transfer-Encoding: chunked\r\n\r\n")
+		go func() {
+			for range 5 {
+				time.Sleep(3 * time.Second)
+				io.WriteString(conn, "1\r\nx\r\n")
+			}
+			io.WriteString(conn, "0\r\n\r\n")
+		}()
+		if got := answerOf(t, conn); got.status != 200 {
+			t.Errorf("got %d %s, want 200: no part took longer than the API may", got.status, got.text)
+		}
+	})
 }
