@@ -75,6 +75,9 @@ func (b *body) Read(p []byte) (n int, err error) {
 func (b *body) wait(atMost time.Duration) {
 	if !b.patient && !b.answering.Load() && !b.complete.Load() {
 		b.deadline(time.Now().Add(atMost))
+		if b.answering.Load() { // since just now
+			b.deadline(time.Time{})
+		}
 	}
 }
 

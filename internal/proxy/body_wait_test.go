@@ -14,6 +14,7 @@ import (
 func inBubble(t *testing.T, name string, left int64, f func(t *testing.T, b *body, client, conn net.Conn)) {
 	t.Run(name, func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
+			defer time.Sleep(2 * time.Hour) // until nobody sleeps: a failure is to be all that is told
 			client, conn := net.Pipe()
 			defer client.Close()
 			defer conn.Close()
@@ -68,6 +69,15 @@ func TestAClientMayBeSilentOnceItsAnswerHasBegunOrWhereItStreams(t *testing.T) {
 	inBubble(t, "an answer that begins meanwhile", 5, func(t *testing.T, b *body, client, _ net.Conn) {
 		go later(client)
 		time.AfterFunc(time.Second, b.answer)
+		expect(t, b)
+	})
+	inBubble(t, "an answer that begins just as more is to be read", 5, func(t *testing.T, b *body, client, conn net.Conn) {
+		b.deadline = func(end time.Time) error {
+			b.deadline = conn.SetReadDeadline
+			b.answer()
+			return conn.SetReadDeadline(end)
+		}
+		go later(client)
 		expect(t, b)
 	})
 	inBubble(t, "after its end", 1, func(t *testing.T, b *body, client, conn net.Conn) {
