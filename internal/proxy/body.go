@@ -75,6 +75,9 @@ func (b *body) Read(p []byte) (n int, err error) {
 func (b *body) wait(atMost time.Duration) {
 	if !b.patient && !b.answering.Load() && !b.complete.Load() {
 		b.deadline(time.Now().Add(atMost))
+		if b.answering.Load() { // since just now
+			b.deadline(time.Time{})
+		}
 	}
 }
 
@@ -112,9 +115,8 @@ func (b *body) Close() error { return nil }
 // answer says that the answer begins, with which the client need not go on
 // sending.
 func (b *body) answer() {
-	if !b.answering.Swap(true) && !b.patient && !b.complete.Load() {
-		b.deadline(time.Time{})
-	}
+	b.answering.Store(true)
+	b.deadline(time.Time{})
 }
 
 // failed is what went wrong on the client's side.

@@ -79,9 +79,7 @@ func isPreflight(r *http.Request) bool {
 func preflight(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Methods", r.Header.Get("Access-Control-Request-Method"))
-	if names := r.Header["Access-Control-Request-Headers"]; len(names) > 0 {
-		header["Access-Control-Allow-Headers"] = names
-	}
+	header["Access-Control-Allow-Headers"] = r.Header["Access-Control-Request-Headers"]
 	for _, network := range []string{"Private", "Local"} { // an API on this machine, for a page that is not
 		if r.Header.Get("Access-Control-Request-"+network+"-Network") == "true" {
 			header.Set("Access-Control-Allow-"+network+"-Network", "true")

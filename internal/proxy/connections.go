@@ -98,9 +98,6 @@ func (c *connections) Close() error {
 // watch is the server's ConnState.
 func (c *connections) watch(conn net.Conn, state http.ConnState) {
 	own := connectionOf(conn)
-	if own == nil || state != http.StateActive && state != http.StateIdle {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {

@@ -77,6 +77,27 @@ require("http").request(%q, {method: "OPTIONS", headers: {"Origin": %q, "Access-
 	}
 	send(t, p, "OPTIONS /runs HTTP/1.1\nHost: evil.test\nOrigin: "+origin+"\nAccess-Control-Request-Method: PUT\n\n").expect(t, "another Host", 403, "host")
 	a.expectNothingAsked(t, "preflights")
+	for _, network := range []string{"Private", "Local"} {
+		for _, asked := range []string{"true", "false"} {
+			got := send(t, p, "OPTIONS /runs HTTP/1.1\nHost: HOST\nOrigin: "+origin+"\nAccess-Control-Request-Method: PUT\nAccess-Control-Request-"+network+"-Network: "+asked+"\n\n")
+			if allowed := got.header.Get("Access-Control-Allow-" + network + "-Network"); (allowed == "true") != (asked == "true") {
+				t.Errorf("%s network asked for with %s: got it allowed with %q, want it where it is asked for", network, asked, allowed)
+			}
+			if names, has := got.header["Access-Control-Allow-Headers"]; has {
+				t.Errorf("got headers %q allowed, want none: none was asked for", names)
+			}
+		}
+	}
+	a.expectNothingAsked(t, "preflights")
+
+	// Half of a preflight is none: it is for the API.
+	for _, half := range []string{"OPTIONS /runs HTTP/1.1", "PUT /runs HTTP/1.1\nAccess-Control-Request-Method: PUT"} {
+		line, _, _ := strings.Cut(half, " HTTP")
+		got := send(t, p, half+"\nHost: HOST\nOrigin: "+origin+"\nAuthorization: Bearer "+secret+"\n\n")
+		if sent := a.got(); got.status == 204 || len(sent) == 0 || sent[len(sent)-1].String() != strings.Replace(line, "/", "/v1/", 1) {
+			t.Errorf("%q: got %d, and the API %v; want the API's answer", half, got.status, sent)
+		}
+	}
 }
 
 func TestAPageSeesWhenToComeAgain(t *testing.T) {

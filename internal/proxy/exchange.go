@@ -29,9 +29,8 @@ type exchange struct {
 
 // begin returns the exchange that a request begins.
 func begin(w http.ResponseWriter, r *http.Request) *exchange {
-	e := &exchange{ResponseWriter: w, Request: r, start: time.Now()}
-	e.conn, _ = r.Context().Value(connectionKey{}).(*connection)
-	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+	e := &exchange{ResponseWriter: w, Request: r, start: time.Now(), conn: r.Context().Value(connectionKey{}).(*connection)}
+	if r.ContentLength != 0 {
 		e.body = newBody(r, e.control())
 	}
 	return e
@@ -87,9 +86,7 @@ func (e *exchange) flush() error {
 // its time to read.
 func (e *exchange) admit(admitted bool) {
 	e.admitted = admitted
-	if e.conn != nil {
-		e.conn.admitted.Store(admitted)
-	}
+	e.conn.admitted.Store(admitted)
 }
 
 // refuse answers a request of which nothing has been read, and nothing will be:
@@ -128,9 +125,7 @@ func (e *exchange) closeAfter(linger time.Duration) {
 		return
 	}
 	e.Header().Set("Connection", "close")
-	if e.conn != nil {
-		e.conn.linger(linger)
-	}
+	e.conn.linger(linger)
 }
 
 // isUpgrade reports whether the client asks for WebSocket's protocol. Who does has

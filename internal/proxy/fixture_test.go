@@ -274,6 +274,9 @@ func (a answer) expect(t testing.TB, what string, status int, code string) {
 	if strings.Count(a.text, "\n") != 1 || a.body.Error == "" || a.body.Message != a.body.Error || a.body.Status != status || a.body.Type != "error" {
 		t.Errorf("%s: got %q, want one line of JSON in the shape of the API's errors", what, a.text)
 	}
+	if again := a.header["Retry-After"]; len(again) > 0 && status < 500 {
+		t.Errorf("%s: got %d with Retry-After %q, want none: it would fare no better", what, status, again)
+	}
 }
 
 func (s seen) String() string { return fmt.Sprintf("%s %s", s.method, s.target) }

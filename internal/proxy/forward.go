@@ -132,7 +132,7 @@ func (p *passage) request(ctx context.Context, path *url.URL) (out *http.Request
 	if len(in.Trailer) > 0 || in.ContentLength < 0 {
 		p.expectTrailers(out)
 	}
-	if size := in.ContentLength; size > 0 && size <= largestKept {
+	if size := out.ContentLength; size > 0 && size <= largestKept {
 		var content []byte
 		content, release, err = p.forwarder.bodies.keep(p.body, size)
 		if err != nil {
@@ -167,6 +167,9 @@ func (p *passage) expectTrailers(out *http.Request) {
 		out.Trailer = nil // none that was not announced can be sent
 		return
 	}
+	// They are there once the body has been read beyond its length, and HTTP/1 sends
+	// them after chunks alone.
+	out.ContentLength, p.body.left = -1, -1
 	p.body.atEnd = func() {
 		for name := range out.Trailer {
 			out.Trailer[name] = in.Trailer[name]

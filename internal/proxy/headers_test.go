@@ -124,6 +124,21 @@ func TestTrailersOfARequestReachTheAPI(t *testing.T) {
 	if got.Load() != "42" {
 		t.Errorf("the API got %q, want 42", got.Load())
 	}
+	// HTTP/2 has trailers after a body of a known length, too.
+	transport := withoutTLS()
+	defer transport.CloseIdleConnections()
+	req := request(t, "POST", p.URL()+"/runs", strings.NewReader("x"))
+	req.Trailer = http.Header{"X-Sum": {"43"}}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, res); got.status != 200 {
+		t.Errorf("over HTTP/2: got %d %s, want 200", got.status, got.text)
+	}
+	if got.Load() != "43" {
+		t.Errorf("over HTTP/2: the API got %q, want 43", got.Load())
+	}
 }
 
 func TestLinksLeadThroughTheProxy(t *testing.T) {

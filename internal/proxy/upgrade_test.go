@@ -10,10 +10,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jwtsession/jwtsession"
-	"github.com/jwtsession/jwtsession/internal/longtest"
 )
 
 const websocket = "GET /socket HTTP/1.1\nHost: HOST\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n"
@@ -179,31 +177,5 @@ func TestAnUpgradeToAnythingElseDoesNotPass(t *testing.T) {
 	got := send(t, p, "GET /me HTTP/1.1\nHost: HOST\nConnection: Upgrade\nUpgrade: h2c\n\n")
 	if sent := a.last(t).header; got.status != 200 || sent.Get("Upgrade") != "" {
 		t.Errorf("got %d, and the API Upgrade %q; want 200, and none", got.status, sent.Get("Upgrade"))
-	}
-}
-
-// In HTTP/2 a deadline for writing ends an answer that nothing is written of, too.
-func TestAnAnswerMayPauseForLongerThanAWriteMayTake(t *testing.T) {
-	longtest.Run(t) // as long as that
-	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, "one,")
-		http.NewResponseController(w).Flush()
-		time.Sleep(longestWriteWait + time.Second)
-		io.WriteString(w, "two")
-	})
-	p := a.running(t)
-	for name, transport := range map[string]*http.Transport{"HTTP/1.1": {}, "HTTP/2": withoutTLS()} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			defer transport.CloseIdleConnections()
-			res, err := transport.RoundTrip(request(t, "GET", p.URL()+"/events", nil))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer res.Body.Close()
-			if got, err := io.ReadAll(res.Body); string(got) != "one,two" {
-				t.Errorf("got %q (%v), want one,two", got, err)
-			}
-		})
 	}
 }
