@@ -19,7 +19,7 @@ func TestTheSessionsPathIsRefusedInEverySpelling(t *testing.T) {
 		"/ses%c5%bfion", "/sess%c4%b1on", "/session%e2%80%8b", "/s%c2%adession", "/%25u0073ession", "/%c1%b3ession", "/session%c0%af", "/session%e3%80%80",
 		"/session?x", "/session.json?x", "/session.JSON;x",
 		"/session%e2%80%a8", "/session%e2%80%a9", "/session%c2%85", "/session%85", "/%c2%85session", // spaces of other kinds
-		"/%f8%80%80%81%b3ession", "/%fc%80%80%80%81%b3ession", // UTF-8 in five bytes and six (RFC 2279)
+		"/%f8%80%80%81%b3ession", "/%fc%80%80%80%81%b3ession", "/%F8%80%80%81%B3ession", "/sessio%C1%AE", "/%c1%25U0025b3ession", // UTF-8 in five bytes and six (RFC 2279)
 		"/se%c3%9fion", "/se%e1%ba%9eion", "/s%c3%a9ssion", "/se%cc%81ssion", "/%c5%9bession", // as case folding and narrower alphabets have them
 		"/session%ff", "/ses%80sion", "/%fe/session", "/session%25ff", "/s%c3ession%c3", // bytes that are no UTF-8, which some decoders leave out
 		"/session:", "/session::$DATA", "/session::$INDEX_ALLOCATION", "/session:$I30:x", "/session%3a", "/session:/", "/session::%24data/", "/session.json:", // streams of a file
@@ -34,7 +34,7 @@ func TestTheSessionsPathIsRefusedInEverySpelling(t *testing.T) {
 	if c := a.box.Counts(); c.Revokes != 0 || c.Creates != 1 || c.Refreshes != 0 {
 		t.Errorf("the API got %+v, want no session call but the proxy's own sign-in", c)
 	}
-	for _, path := range []string{"/sessions", "/sessions/7", "/session/7", "/me/session", "/asession", "/session-1", "/Sessions.json", "/a%20session", "/session:end", "/a:session", "/s%e9ance"} {
+	for _, path := range []string{"/sessions", "/sessions/7", "/session/7", "/me/session", "/asession", "/session-1", "/Sessions.json", "/a%20session", "/session:end", "/a:session", "/s%e9ance", "/%25x0073ession"} {
 		if got := get(t, p, path); got.status != 200 {
 			t.Errorf("%s: got %d, want 200", path, got.status)
 		}
@@ -64,19 +64,21 @@ func TestNoReadingOfAPathLeadsOut(t *testing.T) {
 func TestTheProtocolsPathsAreOfTheAPIsOwn(t *testing.T) {
 	a := newAPI(t, nil)
 	p := a.running(t, func(c *Config) {
-		c.APIs[0].ProtocolPaths = []string{"/api/token/", "/api/token/refresh/", "/login.php", "/users/{id}/logout", "/auth/{token}", "/Seats({id})/end"}
+		c.APIs[0].ProtocolPaths = []string{"/api/token/", "/api/token/refresh/", "/login.php", "/users/{id}/logout", "/auth/{token}", "/Seats({id})/end", "/Fermé", "/authorize", "/.leave", strings.Repeat("/deep", mostSegments)}
 	})
 	for path, want := range map[string]int{
 		"/api/token": 403, "/API/token/": 403, "/api//token.json": 403, "/api/token/refresh": 403, "/api/token/other": 200, "/api": 200,
 		"/login": 403, "/login.php": 403, "/login.PHP%20": 403, "/users/7/logout": 403, "/users/logout": 200, "/users/7/logout/x": 200, "/Seats(7)/End": 403,
 		"/auth/7": 403, "/auth/7.json": 403, "/auth": 200, "/auth/a%2fb": 403, "/auth/a/b": 403, "/seats(7)": 200, "/session": 200,
+		"/ferm%c3%a9": 403, "/FERM%C3%89": 403, "/ferme": 403, "/Authorize": 403, "/authoriZe": 403, "/.leave": 403, "/.other": 200,
+		strings.Repeat("/deep", mostSegments): 403, strings.Repeat("/deep", mostSegments-1): 200,
 	} {
 		got := send(t, p, "GET "+path+" HTTP/1.1\nHost: HOST\n\n")
 		if got.status != want && !(path == "/session" && got.status != 403) {
 			t.Errorf("%s: got %d %s, want %d", path, got.status, got.text, want)
 		}
 	}
-	for _, path := range []string{"", "/", "/..", "/;x", strings.Repeat("/x", 64)} {
+	for _, path := range []string{"", "/", "/..", "/;x", "/a\x00", "/a\x7f", strings.Repeat("/x", mostSegments+1)} {
 		if _, err := parseProtocolPaths([]string{path}); err == nil {
 			t.Errorf("the protocol's own path %q: got no error, want one", path)
 		}

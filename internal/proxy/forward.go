@@ -129,7 +129,7 @@ func (p *passage) request(ctx context.Context, path *url.URL) (out *http.Request
 	p.body.patient = isGRPC(in)
 	p.body.progress = p.progress
 	out.Body = p.body
-	if len(in.Trailer) > 0 || in.ContentLength < 0 {
+	if len(in.Trailer) > 0 {
 		p.expectTrailers(out)
 	}
 	if size := out.ContentLength; size > 0 && size <= largestKept {
@@ -309,14 +309,13 @@ func (p *passage) announce(to http.Header, res *http.Response) map[string]bool {
 func (p *passage) copy(res *http.Response) error {
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
-	for left := res.ContentLength; ; {
+	for {
 		n, err := res.Body.Read(buffer[:])
 		if n > 0 {
-			left -= int64(n)
 			p.mu.Lock()
 			p.phase = streaming
 			_, failed := p.Write(buffer[:n])
-			if failed == nil && err == nil && left != 0 {
+			if failed == nil && err == nil {
 				failed = p.flush()
 			}
 			p.mu.Unlock()

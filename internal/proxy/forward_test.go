@@ -59,6 +59,29 @@ func TestEveryRequestIsSignedInAndKeepsMethodPathQueryAndBody(t *testing.T) {
 	}
 }
 
+func TestThePathOfTheBaseURLIsSentAsItIsWritten(t *testing.T) {
+	a := newAPI(t, nil)
+	p := a.running(t, func(c *Config) { c.APIs[0].BaseURL = a.base + "/a%2Fb/" })
+	for path, want := range map[string]string{"/runs": "/v1/a%2Fb/runs", "/files/c%2fd": "/v1/a%2Fb/files/c%2fd"} {
+		if got := get(t, p, path); got.status != 200 || a.last(t).target != want {
+			t.Errorf("%s: got %d of %s, want 200 of %s", path, got.status, a.last(t).target, want)
+		}
+	}
+}
+
+// RFC 9110, 15.2: HTTP/1.0 has no 1xx, and would take one for the answer.
+func TestAnAnswerBeforeTheAnswerIsNotForHTTP10(t *testing.T) {
+	p := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(http.StatusAccepted)
+	}).running(t)
+	for version, want := range map[string]int{"1.0": 202, "1.1": 103} {
+		if got := send(t, p, "GET /me HTTP/"+version+"\nHost: HOST\n\n"); got.status != want {
+			t.Errorf("HTTP/%s: got %d first, want %d", version, got.status, want)
+		}
+	}
+}
+
 func TestAHeadRequestHasAHeaderAndNoBody(t *testing.T) {
 	a := newAPI(t, nil)
 	p := a.running(t)
@@ -94,7 +117,7 @@ func TestWhatConcernsTheClientAloneDoesNotPass(t *testing.T) {
 func TestNoCookieOfTheAPIsReachesTheClients(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Set-Cookie", "sid=secret")
+		w.Header()["Set-Cookie"] = []string{"sid=secret", "other=theirs"}
 		w.Header().Set("Sent-Cookie", r.Header.Get("Cookie"))
 	})
 	if got := get(t, a.running(t), "/me", "Cookie: a=b").header; got.Get("Set-Cookie") != "" || got.Get("Sent-Cookie") != "" {
@@ -103,6 +126,10 @@ func TestNoCookieOfTheAPIsReachesTheClients(t *testing.T) {
 	p := a.running(t, func(c *Config) { c.KeepCookies = true })
 	if got := get(t, p, "/me", "Cookie: a=b").header; got.Get("Set-Cookie") != "sid=secret" || got.Get("Sent-Cookie") != "a=b" {
 		t.Errorf("with KeepCookies: got Set-Cookie %q, and the API Cookie %q, want both", got.Get("Set-Cookie"), got.Get("Sent-Cookie"))
+	}
+	p = a.running(t, func(c *Config) { c.KeepCookies, c.APIs[0].SessionCookies = true, []string{"sid"} })
+	if got := get(t, p, "/me").header["Set-Cookie"]; len(got) != 1 || got[0] != "other=theirs" {
+		t.Errorf("with KeepCookies, where one is the session's: got Set-Cookie %q, want the other alone", got)
 	}
 }
 

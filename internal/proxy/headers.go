@@ -148,7 +148,7 @@ func isOdd(r rune) bool {
 func (h *headers) copy(to, from http.Header) {
 	hops := from["Connection"]
 	for name, values := range from {
-		if (h.written[name] || h.pass(name)) && !(len(hops) > 0 && isListed(hops, name)) {
+		if (h.written[name] || h.pass(name)) && !isListed(hops, name) {
 			to[name] = values
 		}
 	}

@@ -45,7 +45,7 @@ func TestWhatAnAPIAsksForPassesThoughItIsNamedAlike(t *testing.T) {
 	p := a.running(t)
 	names := []string{
 		"Psu-Ip-Address", "Psu-Ip-Port", "X-Fapi-Customer-Ip-Address", "X-Request-Id", "Traceparent", "X-Amzn-Trace-Id", "If-Match", "Prefer", "X-Csrf-Token", "X-Api-Key",
-		"X-Tenant-Id", "Idempotency-Key", "X-Ship", "X-Membership", "Zip", "X-Look-For", "Destination", "Depth", "Base-Url", "Client-Id", "X-Client-Id", "X-Client-Version", "X-Client-Info", "Cdn-Loop",
+		"X-Tenant-Id", "Idempotency-Key", "X-Ship", "X-Membership", "Zip", "X-Look-For", "Destination", "Depth", "Base-Url", "Client-Id", "X-Client-Id", "X-Client-Version", "X-Client-Info", "Cdn-Loop", "Voice0ip", "Voice9ip",
 	}
 	raw := "GET /me HTTP/1.1\nHost: HOST\n"
 	for _, name := range names {
@@ -96,9 +96,13 @@ func TestWhatIsTheAPIsOwnPassesInNoForm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		_, isAnnounced := res.Trailer["X-Sum"]
 		io.ReadAll(res.Body)
 		res.Body.Close()
 		transport.CloseIdleConnections()
+		if !isAnnounced {
+			t.Errorf("%s: the header does not announce the trailer X-Sum, want it as the API has", name)
+		}
 		all := fmt.Sprint(hints, res.Header, res.Trailer)
 		if strings.Contains(all, "canary") {
 			t.Errorf("%s: got %s, want nothing that is the API's own", name, all)
@@ -157,6 +161,7 @@ func TestLinksLeadThroughTheProxy(t *testing.T) {
 		`</v2/q>; rel="next", <../v2>`:                      `<` + a.URL + `/v2/q>; rel="next", <` + a.URL + `/v2>`,
 		`</v1/a>; title="a < b \" <` + a.base + `/c>", </b`: `</a>; title="a < b \" <` + a.base + `/c>", </b`,
 		`<` + strings.TrimPrefix(a.base, "http:") + `/a>`:   `<SELF/a>`,
+		`</v1/a>; title="not at an end\`:                    `</a>; title="not at an end\`,
 	} {
 		sent.Store(map[string]string{"Link": value})
 		if got := get(t, p, "/me").header.Get("Link"); got != strings.ReplaceAll(want, "SELF", p.URL()) {

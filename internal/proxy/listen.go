@@ -38,19 +38,19 @@ func listen(config Config) (net.Listener, []string, error) {
 		}
 		return listener, named, nil
 	}
-	return listener, append(loopbackHosts(addr, config.CertFile != ""), named...), nil
+	return listener, append(loopbackHosts(addr, config), named...), nil
 }
 
 // loopbackHosts are the Host headers of clients on this machine, which leave out
 // the port if it is the scheme's own.
-func loopbackHosts(addr *net.TCPAddr, secure bool) []string {
+func loopbackHosts(addr *net.TCPAddr, config Config) []string {
 	_, port, _ := net.SplitHostPort(addr.String())
 	ip := addr.IP.String()
 	if addr.IP.To4() == nil {
 		ip = "[" + ip + "]"
 	}
 	hosts := []string{ip + ":" + port, "localhost:" + port}
-	if port == "80" && !secure || port == "443" && secure {
+	if secure := config.CertFile != ""; port == "80" && !secure || port == "443" && secure {
 		hosts = append(hosts, ip, "localhost")
 	}
 	return hosts

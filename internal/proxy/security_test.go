@@ -115,6 +115,10 @@ func TestAnOriginThatIsAllowedIsServed(t *testing.T) {
 			t.Errorf("%s: got Vary %q, want Origin in it", header, got)
 		}
 	}
+	// Else caches would keep an answer for each origin, of which none is allowed.
+	if got := get(t, a.running(t), "/me").header["Vary"]; len(got) > 0 {
+		t.Errorf("without such an origin: got Vary %q, want none", got)
+	}
 }
 
 func TestTunnelsAndTargetsElsewhereAreRefused(t *testing.T) {
