@@ -81,7 +81,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := begin(w, r)
 	e.cookies, e.varies = h.config.KeepCookies, len(h.config.Origins) > 0
 	defer h.finish(e)
-	isSpare := e.conn != nil && e.conn.spare
+	isSpare := e.conn.spare
 	if e.ProtoMajor == 1 && (isSpare || h.stopping.Load()) {
 		e.Header().Set("Connection", "close")
 	}
