@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command mutants tries what tests see: it changes one operator of the code after
 // the other, and runs the tests with each.
 //

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -12,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -190,6 +193,8 @@ func (t *trial) pass(p string, tests []judge, variable string) (passed, late boo
 	run := exec.CommandContext(ctx, t.binary(p), "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$")
 	run.Dir = filepath.Join(t.place, p)
 	run.Env = append(os.Environ(), variable)
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	run.Cancel = func() error { return syscall.Kill(-run.Process.Pid, syscall.SIGKILL) } // and what it has started
 	run.WaitDelay = time.Second
 	output, err := run.CombinedOutput()
 	return err == nil, ctx.Err() != nil, bytes.TrimSpace(output)
