@@ -316,3 +316,43 @@ func TestARevokedTokenIsNotBackFromACacheThatKeepsIt(t *testing.T) {
 		})
 	}
 }
+
+// T6: after a clock was set back, and then right, an entry from before seems newer
+// than what came meanwhile.
+func TestATokenThatWasRefusedOrRevokedIsNotBackWhenTheClockIsSetRight(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, box *sessiontest.Server, ts *TokenSource){
+		"refused": func(_ *testing.T, box *sessiontest.Server, ts *TokenSource) {
+			box.RevokeAll()
+			ts.Invalidate(token(t, ts))
+		},
+		"revoked": func(t *testing.T, _ *sessiontest.Server, ts *TokenSource) { revoke(t, ts) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
+				store := cache.NewMemory()
+				ts := newSource(t, box, through(store))
+				var ahead time.Duration
+				ts.clock = func() time.Time { return time.Now().Round(0).Add(ahead) }
+				old := token(t, ts)
+				key, kept := entryIn(t, store, ts)
+				ts.mu.Lock()
+				ahead, ts.stepped = -time.Hour, ts.stepped+time.Hour // what the monotonic clock tells of that
+				ts.mu.Unlock()
+				end(t, box, ts)
+				current := token(t, ts)
+				put(t, store, key, kept)
+				ahead = 0
+				for range 3 {
+					got := token(t, ts)
+					if got == old {
+						t.Fatal("the token that has ended was handed out again")
+					}
+					ts.Invalidate(got) // and the cache is looked into
+				}
+				if current == old {
+					t.Error("the second token is the first: the test tries nothing")
+				}
+			}, sessiontest.WithTokenLife(24*time.Hour))
+		})
+	}
+}

@@ -60,8 +60,9 @@
 //	what                    of                          then
 //	----                    --                          ----
 //	credentials             ask                         others than before: another entry, read it first
-//	a session               a cache, newer              held; suspect if issued before NotBefore, or the clocks
-//	                                                    disagree and none is live; doubted if near its end; else good
+//	a session               a cache, newer              held; suspect if issued before NotBefore, or past, or the
+//	                                                    clocks disagree and none is live; doubted if near its end;
+//	                                                    else good. What is past is newer than nothing
 //	… from before it,
 //	or that shares its ID   a cache, while over         nothing: what was refused tells of it as well
 //	another, or none        a cache, leased             of a State that others may have: the chain has ended (O3)
@@ -159,7 +160,7 @@ type State struct {
 	Looked      Moment      // when the cache was last read
 	Credentials Fingerprint // as the provider last gave them
 
-	Honoured []string  // the notices from the cache that have been heeded (C10)
+	Past     *Past     // what the cache may bring back; nil: nothing
 	Outage   *Outage   // of anything but the credentials
 	Refusals []Refusal // of credentials, the newest first
 	Problem  error     // of the last attempt that failed
@@ -183,6 +184,13 @@ const (
 	Once            // by a refresh or, where the server refused that, by signing in
 	Twice           // and after another rejection by signing in: that was all
 )
+
+// Past is what is no news if the cache has it again: whoever can write the store can
+// put it there, and the clock, which else tells what is older, may have been set.
+type Past struct {
+	Notices []string // that have been heeded (C10)
+	Tokens  []string // that were rejected and replaced, or revoked (T6)
+}
 
 // Outage is a failure that says nothing of the credentials: no call is made
 // before Until.

@@ -65,18 +65,20 @@ func (m *step) adopt(found Session) {
 		}
 		return
 	}
-	older := found.Issued < m.Held.Issued
+	bygone := slices.Contains(m.past().Tokens, found.Token)
+	before := bygone || found.Issued < m.NotBefore
+	older := bygone || found.Issued < m.Held.Issued
 	if m.usable() {
-		older = found.Issued <= m.Held.Issued || found.Expires != 0 && found.Expires < m.Held.Expires
+		older = older || found.Issued == m.Held.Issued || found.Expires != 0 && found.Expires < m.Held.Expires
 	}
 	if (older || m.in.Doubtful) && m.held(m.now) {
 		return
 	}
 	related := found.ID != (Fingerprint{}) && found.ID == m.Held.ID
 	switch {
-	case m.Trust == Over && (related || found.Issued < m.NotBefore):
+	case m.Trust == Over && (related || before):
 		// what has been refused tells of it as well
-	case found.Issued < m.NotBefore, m.in.Doubtful, related && m.Trust == Suspect:
+	case before, m.in.Doubtful, related && m.Trust == Suspect:
 		m.hold(found, Suspect)
 	case related && m.Trust == Doubted, found.live(m.now) && found.nearItsEnd(m.now):
 		m.hold(found, Doubted)
@@ -104,10 +106,12 @@ func (s Session) prolongs(old Session) bool {
 // heed takes a notice for what it says, once: whoever can write the store can
 // put it back (C10).
 func (m *step) heed(n *Notice) {
-	if slices.Contains(m.Honoured, n.ID) {
+	past := m.past()
+	if slices.Contains(past.Notices, n.ID) {
 		return
 	}
-	m.Honoured = front(m.Honoured, n.ID)
+	past.Notices = front(past.Notices, n.ID)
+	m.Past = &past
 	until := m.now.Add(n.Left)
 	since := until.Add(-n.Wait)
 	if n.Refused {

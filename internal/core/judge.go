@@ -214,6 +214,9 @@ func (m *step) land(s Session, how EventKind) {
 
 // hold takes a session in the place of what was held.
 func (m *step) hold(s Session, t Trust) {
+	if m.Trust != Good && m.Held.Token != s.Token {
+		m.bygone(m.Held.Token)
+	}
 	m.Held, m.Trust, m.Due = s, t, 0
 	if s.Expires == 0 {
 		return

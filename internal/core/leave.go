@@ -51,9 +51,15 @@ func (m *step) leave() Op {
 // left ends Revoke when nothing lives any more. What has expired is forgotten,
 // too: it would live again if the clock was set back.
 func (m *step) left() Op {
-	m.Held, m.Trust, m.Due = Session{}, None, 0
+	m.drop()
 	m.notBefore(m.now + 1)
 	return m.stay(Answer{})
+}
+
+// drop forgets the session that is held, but for its token.
+func (m *step) drop() {
+	m.bygone(m.Held.Token)
+	m.Held, m.Trust, m.Due = Session{}, None, 0
 }
 
 // stay ends Revoke.
@@ -69,17 +75,20 @@ func (m *step) deleted(done Op) Op {
 	switch m.in.Outcome {
 	case OK:
 		m.report(Event{Kind: EventRevoked, Session: done.Session, Began: done.Began})
-		m.Held, m.Trust, m.Due, w.Found = Session{}, None, 0, Session{}
+		m.drop()
+		m.bygone(done.Session.Token)
 		m.notBefore(m.now + 1)
+		w.Found = Session{}
 		w.Deleted = true
 		return Op{}
 	case Gone:
+		m.bygone(done.Session.Token)
 		m.notBefore(done.Session.Issued + 1)
 		if w.Deleted = true; done.Session.Token == w.Found.Token {
 			w.Found = Session{}
 		}
 		if done.Session.Token == m.Held.Token {
-			m.Held, m.Trust, m.Due = Session{}, None, 0
+			m.drop()
 		}
 		return Op{}
 	case Cancelled:

@@ -40,19 +40,29 @@ func (x *explorer) normalise(w *world) {
 	for i := range x.sources {
 		s := &w.sources[i].state
 		var honoured []string
-		for _, id := range s.Honoured {
+		for _, id := range s.notices() {
 			if n := names[id[1]-'0']; n != 0 {
 				honoured = append(honoured, tokens[n])
 			}
 		}
 		slices.Sort(honoured)
-		s.Honoured = honoured
+		// Of the tokens NotBefore says the same where no clock is set forward.
+		if s.Past = nil; honoured != nil {
+			s.Past = &Past{Notices: honoured}
+		}
 	}
 	for _, e := range []*entry{&w.store.entry, &w.store.old} {
 		if e.session.Token != "" && !e.session.alive(w.now) {
 			e.session = Session{}
 		}
 	}
+}
+
+func (s *State) notices() []string {
+	if s.Past == nil {
+		return nil
+	}
+	return s.Past.Notices
 }
 
 // own gives each source what its state points to, so that no two worlds share it.
@@ -353,7 +363,7 @@ func (x *explorer) sourceKey(s *source, leased bool) uint64 {
 	b = appendSession(b, st.Held)
 	b = append(b, byte(st.Trust), byte(st.Rung), st.Short, st.Credentials[0], bits8(st.Known, st.Want, st.Leave, st.Closed, st.Outage != nil, st.Way != nil, leased), byte(st.Failures))
 	b = appendMoments(b, st.NotBefore, st.Due, st.RungSince, st.Pace, st.Looked)
-	b = append(b, strings.Join(st.Honoured, "")...)
+	b = append(b, strings.Join(st.notices(), "")...)
 	if o := st.Outage; o != nil {
 		b = append(appendMoments(b, o.Until), bits8(o.Told))
 	}

@@ -147,7 +147,7 @@ func (o *observer) landed() {
 
 // heard takes in a notice that the source has read in the store.
 func (o *observer) heard(n *Notice) {
-	for _, id := range o.before.Honoured {
+	for _, id := range o.before.notices() {
 		if id == n.ID {
 			return
 		}

@@ -22,8 +22,8 @@ var planted = []struct{ name, file, right, wrong string }{
 	},
 	{
 		"what NotBefore says is forgotten", "found.go",
-		`case found.Issued < m.NotBefore, m.in.Doubtful, related`,
-		`case m.in.Doubtful, related`,
+		`before := bygone || found.Issued < m.NotBefore`,
+		`before := bygone`,
 	},
 	{
 		"there is no pause", "step.go",
@@ -82,9 +82,9 @@ var planted = []struct{ name, file, right, wrong string }{
 	},
 	{
 		"a session that was revoked is stored", "leave.go",
-		"m.Held, m.Trust, m.Due, w.Found = Session{}, None, 0, Session{}\n",
-		"m.Held, m.Trust, m.Due, w.Found = Session{}, None, 0, Session{}\n" +
-			"if w.Leased {\nm.told(Answer{})\nreturn Op{Kind: Store, Session: done.Session}\n}\n",
+		"w.Found = Session{}\n\t\tw.Deleted",
+		"w.Found = Session{}\n" +
+			"if w.Leased {\nm.told(Answer{})\nreturn Op{Kind: Store, Session: done.Session}\n}\nw.Deleted",
 	},
 }
 

@@ -1,6 +1,9 @@
 package core
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // InputKind is what has happened.
 type InputKind uint8
@@ -346,6 +349,22 @@ func (m *step) mayLook() bool {
 
 func (m *step) recently(since Moment) bool {
 	return since != 0 && m.now < since.Add(ladderTime)
+}
+
+func (m *step) past() Past {
+	if m.Past == nil {
+		return Past{}
+	}
+	return *m.Past
+}
+
+// bygone remembers a session that is not to come back.
+func (m *step) bygone(token string) {
+	past := m.past()
+	if token != "" && !slices.Contains(past.Tokens, token) {
+		past.Tokens = front(past.Tokens, token)
+		m.Past = &past
+	}
 }
 
 func (m *step) notBefore(t Moment) { m.NotBefore = max(m.NotBefore, t) }

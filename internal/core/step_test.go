@@ -238,7 +238,7 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 			},
 		},
 		{
-			name: "a notice that has been heeded already", cache: true, state: State{Want: true, Known: true, Honoured: []string{"n"}, Way: during(Load, Session{})},
+			name: "a notice that has been heeded already", cache: true, state: State{Want: true, Known: true, Past: &Past{Notices: []string{"n"}}, Way: during(Load, Session{})},
 			in: Input{Kind: Done, Notice: &Notice{ID: "n", Left: time.Minute}}, begins: Lock,
 		},
 		{
@@ -256,6 +256,12 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 		}},
 		{name: "issued before NotBefore, from a cache", cache: true, state: State{NotBefore: noon + 1, Known: true, Want: true, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: newer}, begins: Lock, trust: Suspect},
 		{name: "issued before NotBefore, from a cache, and what is held was refused", cache: true, state: State{Held: past, Trust: Over, NotBefore: live.Issued, Known: true, Want: true, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: older}, begins: Lock, trust: Over},
+		{name: "rejected and replaced before, from a cache, and newer by the clock", cache: true, state: State{Held: live, Trust: Good, Due: noon, Known: true, Past: &Past{Tokens: []string{"newer"}}, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: newer}, begins: Lock, trust: Good, check: func(t *testing.T, s State) {
+			if s.Held.Token != live.Token {
+				t.Errorf("expected what is held to stay so, got %s", s.Held.Token)
+			}
+		}},
+		{name: "rejected and replaced before, from a cache, and nothing is held", cache: true, state: State{Known: true, Want: true, Past: &Past{Tokens: []string{"newer"}}, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: newer}, begins: Lock, trust: Suspect},
 		{name: "older, from a cache", cache: true, state: State{Held: live, Trust: Good, Known: true, Due: noon, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: older}, begins: Lock, trust: Good},
 		{name: "done, log-out", state: State{Held: live, Trust: Good, Leave: true, Way: during(Delete, live)}, in: Input{Kind: Done}, says: true, check: func(t *testing.T, s State) {
 			if s.NotBefore <= noon {
