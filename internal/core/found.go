@@ -65,7 +65,7 @@ func (m *step) adopt(found Session) {
 		}
 		return
 	}
-	bygone := slices.Contains(m.past().Tokens, found.Token)
+	bygone := found.Token != m.Held.Token && slices.Contains(m.past().Tokens, found.Token)
 	before := bygone || found.Issued < m.NotBefore
 	older := bygone || found.Issued < m.Held.Issued
 	if m.usable() {

@@ -261,6 +261,11 @@ func TestWhatAnOperationBringsIsJudgedByTheStateAsItIs(t *testing.T) {
 				t.Errorf("expected what is held to stay so, got %s", s.Held.Token)
 			}
 		}},
+		{name: "rejected and replaced before, issued again, and prolonged by another process", cache: true, state: State{Held: live, Trust: Good, Known: true, Due: noon, Past: &Past{Tokens: []string{live.Token}}, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: Session{Token: live.Token, Issued: live.Issued + 1, Expires: live.Expires.Add(time.Hour)}}, trust: Good, check: func(t *testing.T, s State) {
+			if s.Held.Expires != live.Expires.Add(time.Hour) {
+				t.Errorf("expected the life to go on, got one until %v", s.Held.Expires.Time())
+			}
+		}},
 		{name: "rejected and replaced before, from a cache, and nothing is held", cache: true, state: State{Known: true, Want: true, Past: &Past{Tokens: []string{"newer"}}, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: newer}, begins: Lock, trust: Suspect},
 		{name: "older, from a cache", cache: true, state: State{Held: live, Trust: Good, Known: true, Due: noon, Way: during(Load, Session{})}, in: Input{Kind: Done, Session: older}, begins: Lock, trust: Good},
 		{name: "done, log-out", state: State{Held: live, Trust: Good, Leave: true, Way: during(Delete, live)}, in: Input{Kind: Done}, says: true, check: func(t *testing.T, s State) {
