@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -331,17 +332,18 @@ func TestATokenThatWasRefusedOrRevokedIsNotBackWhenTheClockIsSetRight(t *testing
 			inVirtualTime(t, func(t *testing.T, box *sessiontest.Server) {
 				store := cache.NewMemory()
 				ts := newSource(t, box, through(store))
-				var ahead time.Duration
-				ts.clock = func() time.Time { return time.Now().Round(0).Add(ahead) }
+				var ahead atomic.Int64
+				ts.clock = func() time.Time { return time.Now().Round(0).Add(time.Duration(ahead.Load())) }
 				old := token(t, ts)
 				key, kept := entryIn(t, store, ts)
+				ahead.Store(int64(-time.Hour))
 				ts.mu.Lock()
-				ahead, ts.stepped = -time.Hour, ts.stepped+time.Hour // what the monotonic clock tells of that
+				ts.stepped += time.Hour // what the monotonic clock tells of that
 				ts.mu.Unlock()
 				end(t, box, ts)
 				current := token(t, ts)
 				put(t, store, key, kept)
-				ahead = 0
+				ahead.Store(0)
 				for range 3 {
 					got := token(t, ts)
 					if got == old {
