@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -181,6 +182,39 @@ func TestOnlyOtherCredentialsHaveAnotherEntryToRead(t *testing.T) {
 		_, e := Step(&c, State{Want: true, Known: l.known, Credentials: l.was, Way: during(Ask, Session{})}, Input{Kind: Done, Credentials: Fingerprint{1}, Draw: 0.5}, noon)
 		if e.Begin.Kind != l.want {
 			t.Errorf("%s: got %q next, want %q", name, e.Begin.Kind, l.want)
+		}
+	}
+}
+
+// T6, T16: a token is remembered that was rejected or revoked and is held no more,
+// and a source without trouble remembers nothing.
+func TestOnlyTokensThatWereRejectedOrRevokedAreRemembered(t *testing.T) {
+	good, doubted := State{Held: live, Trust: Good}, State{Held: live, Trust: Doubted}
+	same := newer
+	same.Token = live.Token
+	for _, l := range []struct {
+		name  string
+		state State
+		op    Kind
+		in    Input
+		want  []string
+	}{
+		{"the first sign-in", State{Want: true}, Create, Input{Session: newer}, nil},
+		{"a planned refresh", good, Refresh, Input{Session: newer}, nil},
+		{"a refresh that was the question", doubted, Refresh, Input{Session: newer}, []string{live.Token}},
+		{"a refresh that was the question, and brings the same token", doubted, Refresh, Input{Session: same}, nil},
+		{"a log-out", State{Held: live, Trust: Good, Leave: true}, Delete, Input{}, []string{live.Token}},
+		{"a log-out that the server does not know of", State{Held: live, Trust: Good, Leave: true}, Delete, Input{Outcome: Gone}, []string{live.Token}},
+		{"another, of a token that is remembered", State{Held: live, Trust: Good, Leave: true, Past: &Past{Tokens: []string{live.Token}}}, Delete, Input{}, []string{live.Token}},
+	} {
+		l.state.Way, l.in.Kind, l.in.Draw = during(l.op, l.state.Held), Done, 0.5
+		s, _ := Step(&rules, l.state, l.in, noon)
+		var got []string
+		if s.Past != nil {
+			got = s.Past.Tokens
+		}
+		if !slices.Equal(got, l.want) || l.want == nil && s.Past != nil {
+			t.Errorf("%s: remembered are %q, want %q", l.name, got, l.want)
 		}
 	}
 }
