@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"sync"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/pipe"
 )
 
 // The user that a server has unless it is given others.
@@ -31,7 +33,7 @@ type Server struct {
 	URL string
 
 	server  *httptest.Server
-	pipe    *pipeListener // in memory only
+	pipe    *pipe.Listener // in memory only
 	client  *http.Client
 	key     []byte
 	options options
@@ -111,11 +113,11 @@ func Start(opts ...Option) (*Server, error) {
 // listen opens the listener and serves on it.
 func (s *Server) listen() error {
 	if s.options.inMemory {
-		s.pipe = newPipeListener()
+		s.pipe = pipe.Listen()
 		s.server = &httptest.Server{Listener: s.pipe, Config: &http.Server{Handler: s}}
 		s.server.Start()
 		s.URL = "http://localhost" + basePath
-		s.client = &http.Client{Transport: &http.Transport{DialContext: s.pipe.dial, MaxIdleConnsPerHost: 100}}
+		s.client = &http.Client{Transport: &http.Transport{DialContext: s.pipe.Dial, MaxIdleConnsPerHost: 100}}
 		return nil
 	}
 	listener, err := net.Listen("tcp", s.options.addr)

@@ -99,7 +99,7 @@ func waitLines(all [][]wait, bare []wait) []line {
 			continue
 		}
 		lines[0].Cells = append(lines[0].Cells, measured(longest(requests)))
-		lines[1].Cells = append(lines[1].Cells, measured(1000*milliseconds(sorted(requests)[len(requests)*999/1000])))
+		lines[1].Cells = append(lines[1].Cells, measured(float64(sorted(requests)[len(requests)*999/1000].Microseconds())))
 	}
 	for i, unit := range []float64{1, 1000} {
 		if *lines[i].Cells[0].Score <= noise*unit {

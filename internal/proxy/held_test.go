@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/jwtsession/jwtsession/internal/pipe"
 )
 
 // speaker is a client in memory, with connections of its own.
@@ -18,16 +20,16 @@ type speaker struct {
 }
 
 // speakers return new clients of each version of HTTP.
-var speakers = map[string]func(t *testing.T, to *pipes) *speaker{
-	"HTTP/1.1": func(t *testing.T, to *pipes) *speaker { return newSpeaker(t, to, NewTransport()) },
-	"HTTP/2":   func(t *testing.T, to *pipes) *speaker { return newSpeaker(t, to, withoutTLS()) },
+var speakers = map[string]func(t *testing.T, to *pipe.Listener) *speaker{
+	"HTTP/1.1": func(t *testing.T, to *pipe.Listener) *speaker { return newSpeaker(t, to, NewTransport()) },
+	"HTTP/2":   func(t *testing.T, to *pipe.Listener) *speaker { return newSpeaker(t, to, withoutTLS()) },
 }
 
-func newSpeaker(t *testing.T, to *pipes, transport *http.Transport) *speaker {
+func newSpeaker(t *testing.T, to *pipe.Listener, transport *http.Transport) *speaker {
 	s := &speaker{Transport: transport}
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		s.dials++
-		return to.dial(ctx, network, address)
+		return to.Dial(ctx, network, address)
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return s

@@ -2,65 +2,29 @@ package proxy
 
 import (
 	"bufio"
-	"context"
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"testing"
 
 	"github.com/jwtsession/jwtsession"
+	"github.com/jwtsession/jwtsession/internal/pipe"
 	"github.com/jwtsession/jwtsession/sessiontest"
 )
 
-// pipes are a listener in memory, which a bubble can wait for.
-type pipes struct {
-	conns chan net.Conn
-	ended chan struct{}
-	once  sync.Once
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), ended: make(chan struct{})} }
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.ended:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.ended) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8888} }
-
-func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.ended:
-		return nil, net.ErrClosed
-	}
-}
-
 // inMemory starts a proxy to an API, all of it in memory: for a bubble, in which
 // minutes take no time. The API answers whatever is signed in with resource.
-func inMemory(t *testing.T, resource http.HandlerFunc, change ...func(*Config)) (*Proxy, *pipes) {
+func inMemory(t *testing.T, resource http.HandlerFunc, change ...func(*Config)) (*Proxy, *pipe.Listener) {
 	t.Helper()
 	box := sessiontest.NewServer(sessiontest.InMemory())
 	t.Cleanup(box.Close)
 	source := newSource(t, jwtsession.Config{BaseURL: box.URL, HTTPClient: box.Client()})
-	resources := newPipes()
+	resources := pipe.Listen()
 	server := &http.Server{Handler: resource}
 	go server.Serve(resources)
 	t.Cleanup(func() { server.Close() })
 	transport := NewTransport()
-	transport.DialContext = resources.dial
+	transport.DialContext = resources.Dial
 	t.Cleanup(transport.CloseIdleConnections)
 	config := Config{APIs: []API{{Source: source, BaseURL: box.URL, Transport: transport}}, Address: "127.0.0.1:0", Hosts: []string{"proxy"}, Secret: clientSecret}
 	for _, c := range change {
@@ -71,7 +35,7 @@ func inMemory(t *testing.T, resource http.HandlerFunc, change ...func(*Config)) 
 		t.Fatal(err)
 	}
 	p.listener.Close()
-	clients := newPipes()
+	clients := pipe.Listen()
 	p.connections.Listener = clients
 	serve(t, p)
 	return p, clients
@@ -85,9 +49,9 @@ func signed(line string) string {
 }
 
 // ask opens a connection and sends a request over it.
-func ask(t *testing.T, to *pipes, raw string) net.Conn {
+func ask(t *testing.T, to *pipe.Listener, raw string) net.Conn {
 	t.Helper()
-	conn, err := to.dial(t.Context(), "", "")
+	conn, err := to.Dial(t.Context(), "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
